@@ -1,0 +1,50 @@
+"""What every adaptation offers, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from fmbench.engine.context import FitContext
+from fmbench.tasks.examples import Examples
+
+
+class Predictor(Protocol):
+    """Inputs of the task's kind -> probabilities [n_targets, n_outputs]."""
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A predictor, and what is worth recording about how it came to be.
+
+    Args:
+        parameters: of the whole model; `trainable_parameters` of them were fitted.
+        curves: name -> one value an epoch.
+        notes: facts for the result's settings ("execution": "packed").
+    """
+
+    predictor: Predictor
+    parameters: int
+    trainable_parameters: int
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Adaptation(Protocol):
+    """A way to make a model solve a task; the classes named in the registry ADAPTATIONS follow this.
+
+    `version` is part of every cell's hash: raise it when the same settings give other numbers.
+    """
+
+    version: ClassVar[int]
+    needs: ClassVar[frozenset[str]]
+    kinds: ClassVar[frozenset[str]]
+    Settings: ClassVar[type]
+
+    @staticmethod
+    def fit(model: Any, data: Examples, settings: Any, context: FitContext) -> Fitted: ...

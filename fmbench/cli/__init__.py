@@ -1,0 +1,67 @@
+"""The command line: one file a verb; each parses, calls one function, and prints.
+
+Nothing heavy is imported before a verb needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fmbench.cli import check, doctor, init, leaderboard, listing, run, score, show
+from fmbench.errors import FmbenchError, one_line
+
+app = typer.Typer(
+    name="fmbench",
+    help="Benchmark foundation models: fine-tune, probe and measure, with honest statistics.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("list")(listing.list_names)
+app.command("show")(show.show)
+app.command("score")(score.score)
+app.add_typer(leaderboard.app, name="leaderboard")
+app.command("doctor")(doctor.doctor)
+app.command("init")(init.init)
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; may stand anywhere."),
+    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+) -> None:
+    """Benchmark foundation models: fine-tune, probe and measure, with honest statistics."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: runs a verb and turns errors into one line each and the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments == ["--version"]:
+        from fmbench import __version__
+
+        sys.stdout.write(f"fmbench {__version__}\n")
+        sys.exit(0)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        app(arguments, prog_name="fmbench")
+    except FmbenchError as error:
+        if debug:
+            raise
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        what = f"{type(error).__name__}: {one_line(str(error))}"
+        sys.stderr.write(f"internal error: {what} (--debug shows where; please report it)\n")
+        sys.exit(1)

@@ -1,0 +1,173 @@
+"""Task -> Dataset: read, made to conform, split, fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fmbench.data.rows import SPLITS, RawData, Rows
+from fmbench.errors import InputError, Problem
+from fmbench.registry import KINDS, SOURCES
+from fmbench.suite.schema import Split, Task
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The rows of a task, as one Arrow table a split.
+
+    Args:
+        splits: "train", "validation" and "test"; columns are `id`, the kind's fields and, where there are any,
+            cluster and slice columns.
+        labels: the label space, in the order of the model's outputs.
+        source: where the rows came from, in words.
+        revision: of the hub repository, or None.
+        license: as declared by the task.
+        fingerprint: sha256 of the rows of all splits (fields of the kind, in order).
+        notes: what was done to the rows (splits cut, rows limited).
+    """
+
+    splits: dict[str, pa.Table]
+    labels: tuple[str, ...]
+    source: str
+    revision: str | None
+    license: str | None
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def train(self) -> pa.Table:
+        return self.splits["train"]
+
+    @property
+    def validation(self) -> pa.Table:
+        return self.splits["validation"]
+
+    @property
+    def test(self) -> pa.Table:
+        return self.splits["test"]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        return {split: len(self.splits[split]) for split in SPLITS}
+
+
+def at_hand(task: Task) -> bool:
+    """Whether the rows can be read without network."""
+    return bool(SOURCES[task.source].at_hand(task.source_spec, task.base))
+
+
+def load_dataset(task: Task, limit: int | None = None) -> Dataset:
+    """Read the rows of `task`; `limit` keeps only the first rows of each split.
+
+    Raises:
+        InputError: files missing or unreadable, columns missing, rows that do not fit the kind, empty splits, fewer
+            than two classes; all problems together.
+    """
+    kind = KINDS[task.spec.kind]
+    extra = [task.spec.cluster_key] if task.spec.cluster_key else []
+    raw: RawData = SOURCES[task.source].read(task.source_spec, task.base, list(kind.fields), ["id", *extra])
+    splits = {split: _concatenate(kind, pieces) for split, pieces in raw.splits.items()}
+    problems = [problem for _, found in splits.values() for problem in found]
+    if "train" not in splits:
+        problems.append(Problem(f"task {task.name!r} has no train split", task.place))
+    if problems:
+        raise InputError(problems)
+    columns = {split: rows for split, (rows, _) in splits.items()}
+    notes = raw.notes + tuple(_cut_missing(columns, kind, task.spec.split))
+    if limit is not None:
+        columns = {split: {name: values[:limit] for name, values in rows.items()} for split, rows in columns.items()}
+        notes += (f"limited to the first {limit} rows of each split",)
+    labels = tuple(task.spec.labels) if task.spec.labels else kind.labels(columns["train"])
+    problems = _check(task, kind, columns, labels)
+    if problems:
+        raise InputError(problems)
+    tables = {split: _table(columns[split], split) for split in SPLITS}
+    print_ = fingerprint(tables, list(kind.fields))
+    return Dataset(tables, labels, raw.source, raw.revision, task.spec.license, print_, notes)
+
+
+def fingerprint(splits: dict[str, pa.Table], fields: list[str]) -> str:
+    """sha256 over the rows: one JSON line `[split, field values ...]` each, splits in the order of `SPLITS`."""
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        for values in zip(*(splits[split][field].to_pylist() for field in fields), strict=True):
+            line = json.dumps([split, *values], ensure_ascii=False, separators=(",", ":"))
+            digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _concatenate(kind: Any, pieces: list[Rows]) -> tuple[dict[str, list[Any]], list[Problem]]:
+    problems: list[Problem] = []
+    columns: dict[str, list[Any]] = {}
+    for piece in pieces:
+        conformed, found = kind.conform(piece)
+        problems += found
+        if columns and set(columns) != set(conformed):
+            problems.append(Problem("other columns than the files before it", piece.place(0)))
+            continue
+        for name, values in conformed.items():
+            columns.setdefault(name, []).extend(values)
+    return columns, problems
+
+
+def _cut_missing(columns: dict[str, dict[str, list[Any]]], kind: Any, split: Split) -> list[str]:
+    """Cut the splits that are missing out of train, in place, and say so."""
+    notes = []
+    for name, share in (("test", split.test), ("validation", split.validation)):
+        if name in columns:
+            continue
+        rows = columns["train"]
+        chosen = stratified(kind.strata(rows), share, split.seed)
+        columns[name] = _take(rows, np.flatnonzero(chosen))
+        columns["train"] = _take(rows, np.flatnonzero(~chosen))
+        notes.append(f"{name} cut from train: {share:.0%} of the rows, stratified, seed {split.seed}")
+    return notes
+
+
+def stratified(strata: list[str], share: float, seed: int) -> np.ndarray:
+    """A boolean mask [n] that picks `share` of the rows of every stratum, rounded fairly and at random by `seed`."""
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(strata), dtype=bool)
+    values = np.array(strata, dtype=object)
+    carry = 0.0
+    for stratum in sorted(set(strata)):
+        members = rng.permutation(np.flatnonzero(values == stratum))
+        exact = share * len(members) + carry
+        count = min(int(exact + 0.5), len(members))
+        carry = exact - count
+        chosen[members[:count]] = True
+    return chosen
+
+
+def _take(rows: dict[str, list[Any]], index: np.ndarray) -> dict[str, list[Any]]:
+    return {name: [values[i] for i in index] for name, values in rows.items()}
+
+
+def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labels: tuple[str, ...]) -> list[Problem]:
+    problems = []
+    for split in SPLITS:
+        rows = columns[split]
+        if not next(iter(rows.values()), []):
+            problems.append(Problem(f"task {task.name!r}: the {split} split has no rows", task.place))
+    if not problems:
+        what = kind.degenerate(columns["train"], labels)
+        if what:
+            problems.append(Problem(f"task {task.name!r}: {what}", task.place))
+        key = task.spec.cluster_key
+        if key and key not in columns["test"]:
+            problems.append(Problem(f"task {task.name!r}: no column {key!r} (cluster_key)", task.place))
+    return problems
+
+
+def _table(rows: dict[str, list[Any]], split: str) -> pa.Table:
+    ids = [str(value) for value in rows["id"]] if "id" in rows else [f"{split}-{i}" for i in range(_length(rows))]
+    return pa.table({"id": ids, **{name: values for name, values in rows.items() if name != "id"}})
+
+
+def _length(rows: dict[str, list[Any]]) -> int:
+    return len(next(iter(rows.values())))

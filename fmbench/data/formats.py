@@ -1,0 +1,277 @@
+"""Readers of file formats: path -> Rows. Each names file and line of what it cannot read.
+
+`columns` maps a field of the task ("text") to a column of the file: its name, or its number from 0 (negative: from the
+end). Fields without an entry are looked up under their own name.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fmbench.data.rows import Rows
+from fmbench.errors import InputError, Place, Problem, nearest
+
+MAX_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which fields to read, and how.
+
+    Args:
+        fields: fields that must be there.
+        optional: fields that are taken if they are there (id, cluster and slice columns).
+        columns: field -> column name or number, where it differs.
+        encoding: text encoding of the file.
+        header: whether a csv or tsv file starts with a line of column names.
+        delimiter: overrides the format's own.
+    """
+
+    fields: Sequence[str]
+    optional: Sequence[str] = ("id",)
+    columns: Mapping[str, str | int] | None = None
+    encoding: str = "utf-8"
+    header: bool = True
+    delimiter: str | None = None
+
+    def column(self, field: str) -> str | int:
+        return (self.columns or {}).get(field, field)
+
+
+def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
+    """A text stream of a plain or gzipped file."""
+    raw: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    return io.TextIOWrapper(raw, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
+
+
+def _lines(path: Path, wanted: Wanted) -> Iterator[tuple[int, str]]:
+    """Numbered lines without their line ends. Raises InputError with the line where decoding or unpacking fails."""
+    number = 0
+    try:
+        with open_text(path, wanted.encoding) as stream:
+            for number, line in enumerate(stream, 1):
+                yield number, line.rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        what = f"not {wanted.encoding} (byte 0x{byte:02x}); set `encoding`"
+        raise InputError(Problem(what, Place(str(path), number + 1))) from None
+    except LookupError:
+        raise InputError(Problem(f"unknown encoding {wanted.encoding!r}", Place(str(path)))) from None
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise InputError(Problem(f"not a whole gzip file: {error}", Place(str(path)))) from None
+
+
+def read_csv(path: Path, wanted: Wanted) -> Rows:
+    """Comma-separated values with RFC 4180 quoting."""
+    return _separated(path, wanted, wanted.delimiter or ",", csv.QUOTE_MINIMAL)
+
+
+def read_tsv(path: Path, wanted: Wanted) -> Rows:
+    """Tab-separated values; quotes are ordinary characters."""
+    return _separated(path, wanted, wanted.delimiter or "\t", csv.QUOTE_NONE)
+
+
+def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows:
+    position = [0]
+
+    def lines() -> Iterator[str]:
+        for position[0], line in _lines(path, wanted):
+            yield line + "\n"
+
+    quote = None if quoting == csv.QUOTE_NONE else '"'
+    reader = csv.reader(lines(), delimiter=delimiter, quoting=quoting, quotechar=quote, strict=True)  # type: ignore[arg-type]
+    header: list[str] | None = None
+    columns: dict[str, list[Any]] = {}
+    picks: dict[str, int] = {}
+    width, numbers, problems = 0, [], []
+    try:
+        for record in reader:
+            if not record:
+                continue
+            if not picks:
+                width = len(record)
+                header = record if wanted.header else None
+                picks = _pick(path, wanted, header, width)
+                columns = {field: [] for field in picks}
+                if header is not None:
+                    continue
+            if len(record) != width:
+                what = f"{len(record)} columns where the first line has {width}"
+                problems.append(Problem(what, Place(str(path), position[0])))
+                continue
+            numbers.append(position[0])
+            for field, index in picks.items():
+                columns[field].append(record[index])
+    except csv.Error as error:
+        problems.append(Problem(f"not valid: {error}", Place(str(path), position[0])))
+    if problems:
+        raise InputError(_first(problems))
+    return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)
+
+
+def _pick(path: Path, wanted: Wanted, header: list[str] | None, width: int) -> dict[str, int]:
+    picks: dict[str, int] = {}
+    problems = []
+    known = header or []
+    for field in (*wanted.fields, *wanted.optional):
+        column = wanted.column(field)
+        if isinstance(column, int):
+            if -width <= column < width:
+                picks[field] = column % width
+            else:
+                problems.append(Problem(f"no column {column}: there are {width}", Place(str(path), 1)))
+        elif column in known:
+            picks[field] = known.index(column)
+        elif field in wanted.fields or field in (wanted.columns or {}):
+            have = f"the columns are {', '.join(known)}" if known else "it has no header, so give its number"
+            problems.append(
+                Problem(
+                    f"no column {column!r} for the field {field!r}: {have}",
+                    Place(str(path), 1),
+                    nearest(str(column), known),
+                )  # fmt: skip
+            )
+    if problems:
+        raise InputError(problems)
+    return picks
+
+
+def read_jsonl(path: Path, wanted: Wanted) -> Rows:
+    """One JSON object a line."""
+    columns: dict[str, list[Any]] = {}
+    numbers, problems = [], []
+    for number, line in _lines(path, wanted):
+        if not line.strip():
+            continue
+        place = Place(str(path), number)
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            column = error.colno if isinstance(error, json.JSONDecodeError) else None
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+            problems.append(Problem(f"not valid JSON: {reason}", Place(str(path), number, column)))
+            continue
+        if not isinstance(record, dict):
+            problems.append(Problem("not a JSON object", place))
+            continue
+        if not columns:
+            present = [f for f in wanted.optional if str(wanted.column(f)) in record]
+            columns = {field: [] for field in (*wanted.fields, *present)}
+        missing = [str(wanted.column(field)) for field in columns if str(wanted.column(field)) not in record]
+        if missing:
+            what = f"no key {missing[0]!r}: the keys are {', '.join(record)}"
+            problems.append(Problem(what, place, nearest(missing[0], record)))
+            continue
+        numbers.append(number)
+        for field, values in columns.items():
+            values.append(record[str(wanted.column(field))])
+    if problems:
+        raise InputError(_first(problems))
+    return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)
+
+
+def read_conll(path: Path, wanted: Wanted) -> Rows:
+    """One token a line, columns separated by white space (or tabs), a blank line between sentences.
+
+    `-DOCSTART-` lines open a document; its number becomes the column `document`.
+    """
+    tokens: list[list[str]] = []
+    tags: list[list[str]] = []
+    numbers: list[int] = []
+    documents: list[str] = []
+    problems: list[Problem] = []
+    width, document, open_sentence = 0, 0, False
+    at = {field: wanted.column(field) for field in ("tokens", "tags")}
+    at = {field: (0 if field == "tokens" else -1) if isinstance(c, str) else c for field, c in at.items()}
+    for number, line in _lines(path, wanted):
+        parts = line.split("\t") if "\t" in line else line.split()
+        if not line.strip() or parts[0] == "-DOCSTART-":
+            open_sentence = False
+            document += bool(line.strip())
+            continue
+        width = width or len(parts)
+        if len(parts) != width or width < 2:
+            what = f"{len(parts)} columns where the first token has {width}" if width > 1 else "only one column"
+            problems.append(Problem(what, Place(str(path), number)))
+            continue
+        if not open_sentence:
+            open_sentence = True
+            tokens.append([])
+            tags.append([])
+            numbers.append(number)
+            documents.append(str(document))
+        try:
+            tokens[-1].append(parts[int(at["tokens"])])
+            tags[-1].append(parts[int(at["tags"])])
+        except IndexError:
+            raise InputError(
+                Problem(f"no column {at['tokens']} or {at['tags']}: there are {width}", Place(str(path), number))
+            ) from None
+    if problems:
+        raise InputError(_first(problems))
+    return Rows({"tokens": tokens, "tags": tags, "document": documents}, str(path), numbers)
+
+
+_INLINE = re.compile(r"\[(?P<type>[^\s\[\]]+) (?P<entity>[^\[\]]+)\]|(?P<token>[^\s\[\]]+)|(?P<bad>[\[\]])")
+
+
+def read_inline_entities(path: Path, wanted: Wanted) -> Rows:
+    """One tokenised sentence a line, entities as `[ORG Siemens]`; `# doc ID TOPIC` opens a document."""
+    columns: dict[str, list[Any]] = {"tokens": [], "tags": [], "document": [], "topic": []}
+    numbers, problems = [], []
+    document, topic = "", ""
+    for number, line in _lines(path, wanted):
+        if not line.strip():
+            continue
+        if line.startswith("# doc "):
+            document, _, topic = line.removeprefix("# doc ").partition(" ")
+            continue
+        tokens, tags = [], []
+        for match in _INLINE.finditer(line):
+            if match["bad"]:
+                problems.append(Problem("unbalanced bracket", Place(str(path), number, match.start() + 1)))
+                break
+            words = (match["entity"] or match["token"]).split()
+            tokens += words
+            entity = match["type"]
+            tags += [f"B-{entity}", *[f"I-{entity}"] * (len(words) - 1)] if entity else ["O"]
+        for name, value in (("tokens", tokens), ("tags", tags), ("document", document), ("topic", topic)):
+            columns[name].append(value)
+        numbers.append(number)
+    if problems:
+        raise InputError(_first(problems))
+    return Rows(columns, str(path), numbers)
+
+
+def read_parquet(path: Path, wanted: Wanted) -> Rows:
+    """Apache Parquet; only the wanted columns are read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.read_schema(path).names
+        present = [f for f in wanted.optional if wanted.column(f) in names]
+        picks = {field: str(wanted.column(field)) for field in (*wanted.fields, *present)}
+        missing = [name for name in picks.values() if name not in names]
+        if missing:
+            what = f"no column {missing[0]!r}: the columns are {', '.join(names)}"
+            raise InputError(Problem(what, Place(str(path)), nearest(missing[0], names)))
+        table = pq.read_table(path, columns=list(picks.values()))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(Problem(f"not a readable parquet file: {error}", Place(str(path)))) from None
+    return Rows({field: table[name].to_pylist() for field, name in picks.items()}, str(path))
+
+
+def _first(problems: list[Problem]) -> list[Problem]:
+    if len(problems) <= MAX_PROBLEMS:
+        return problems
+    more = Problem(f"and {len(problems) - MAX_PROBLEMS} more problems in this file", problems[MAX_PROBLEMS].place)
+    return [*problems[:MAX_PROBLEMS], more]

@@ -1,0 +1,96 @@
+"""The source `hub`: a data set of the Hugging Face hub at a pinned revision, or its local copy.
+
+A local copy is read instead if the task names one (`local`) and its folder lies under `$FMBENCH_DATA`; the result
+records which of the two it was.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from fmbench.data.files import Layout, SplitName, read_layout
+from fmbench.data.formats import Wanted
+from fmbench.data.rows import RawData, Rows
+from fmbench.errors import InputError, Problem, nearest, one_line
+
+
+class LocalCopy(Layout):
+    """Files under `$FMBENCH_DATA/<folder>`."""
+
+    folder: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    files: dict[SplitName, str] = Field(min_length=1)
+
+
+class Hub:
+    """A `datasets` repository."""
+
+    class Spec(Layout):
+        hub: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="ORG/NAME of the data set")
+        revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="commit of the repository, 40 hex digits")
+        config: str | None = None
+        splits: dict[SplitName, str] = Field(
+            default={"train": "train", "validation": "validation", "test": "test"},
+            description="our split -> split of the data set",
+        )
+        local: LocalCopy | None = None
+
+    @staticmethod
+    def at_hand(spec: Hub.Spec, base: Path) -> bool:
+        return _local_folder(spec) is not None
+
+    @staticmethod
+    def read(spec: Hub.Spec, base: Path, fields: list[str], optional: list[str]) -> RawData:
+        folder = _local_folder(spec)
+        if spec.local is not None and folder is not None:
+            paths = {split: [folder / name] for split, name in spec.local.files.items()}
+            source = f"local copy: $FMBENCH_DATA/{spec.local.folder} ({', '.join(spec.local.files.values())})"
+            return RawData(read_layout(spec.local, paths, fields, optional), source)
+        wanted = Wanted(fields, optional, spec.columns)
+        splits = {split: [_download(spec, split, name, wanted)] for split, name in spec.splits.items()}
+        return RawData(splits, f"hub: {spec.hub}", spec.revision)
+
+
+def _local_folder(spec: Hub.Spec) -> Path | None:
+    root = os.environ.get("FMBENCH_DATA")
+    if not root or spec.local is None:
+        return None
+    folder = Path(root) / spec.local.folder
+    return folder if folder.is_dir() else None
+
+
+def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
+    import datasets
+
+    where = f"{spec.hub}@{spec.revision[:8]}"
+    datasets.disable_progress_bars()
+    try:
+        data = datasets.load_dataset(spec.hub, spec.config, split=name, revision=spec.revision)
+    except Exception as error:  # noqa: BLE001 - the client raises anything from OSError to ValueError
+        hint = ""
+        if spec.local is not None and not os.environ.get("FMBENCH_DATA"):
+            hint = f" (offline: put a copy in $FMBENCH_DATA/{spec.local.folder})"
+        what = f"cannot load split {name!r} of {where} from the hub: {one_line(str(error))[:200]}{hint}"
+        raise InputError(Problem(what)) from None
+    present = [field for field in wanted.optional if wanted.column(field) in data.column_names]
+    columns: dict[str, list[Any]] = {}
+    for field in (*wanted.fields, *present):
+        column = str(wanted.column(field))
+        if column not in data.column_names:
+            what = f"{where} has no column {column!r} (it has {', '.join(data.column_names)})"
+            raise InputError(Problem(what, hint=nearest(column, data.column_names)))
+        columns[field] = _plain(data.features[column], list(data[column]), spec.values.get(field, {}))
+    return Rows(columns, f"{where}/{name}")
+
+
+def _plain(feature: Any, values: list[Any], names: dict[str, str]) -> list[Any]:
+    """Class numbers as their names, also inside lists; then `names` applied."""
+    inner = getattr(feature, "feature", None)
+    if hasattr(feature, "int2str"):
+        values = [feature.int2str(value) if value is not None and value >= 0 else None for value in values]
+    elif inner is not None and hasattr(inner, "int2str"):
+        values = [[inner.int2str(item) for item in row] for row in values]
+    return [names.get(str(value), value) for value in values] if names else values

@@ -1,0 +1,1 @@
+"""The hot loops: tokens, batches, training, prediction, devices. Knows models as modules, and tasks as targets."""

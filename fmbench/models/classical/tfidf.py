@@ -1,0 +1,74 @@
+"""TF-IDF and logistic regression: the classical baseline for texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from fmbench.models.loader import Identity
+from fmbench.suite.schema import Model, Spec
+from fmbench.tasks.examples import Examples
+from fmbench.tasks.kind import IGNORED
+
+
+class TfidfLogreg:
+    """Word 1-2-grams and character 2-5-grams, sublinear TF-IDF, then multinomial logistic regression."""
+
+    version: ClassVar[int] = 1
+    provides: ClassVar[Literal["baseline"]] = "baseline"
+    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification"})
+
+    class Settings(Spec):
+        C: float = Field(default=10.0, gt=0, description="inverse regularisation strength")
+        word_ngrams: int = Field(default=2, ge=1, le=5)
+        char_ngrams: int = Field(default=5, ge=0, le=8, description="longest character n-gram; 0 for none")
+
+    def __init__(self, settings: TfidfLogreg.Settings) -> None:
+        self.settings = settings
+
+    @staticmethod
+    def check(model: Model) -> list[str]:
+        return []
+
+    @staticmethod
+    def identity(model: Model) -> Identity:
+        return Identity("scikit-learn")
+
+    @staticmethod
+    def load(model: Model) -> TfidfLogreg:
+        return TfidfLogreg(model.settings)
+
+    def fit(self, data: Examples, seed: int) -> FittedTfidf:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline, make_union
+
+        words = TfidfVectorizer(ngram_range=(1, self.settings.word_ngrams), sublinear_tf=True, token_pattern=r"\S+")
+        parts = [words]
+        if self.settings.char_ngrams:
+            parts.append(
+                TfidfVectorizer(analyzer="char_wb", ngram_range=(2, self.settings.char_ngrams), sublinear_tf=True)
+            )
+        pipeline = make_pipeline(
+            make_union(*parts), LogisticRegression(C=self.settings.C, max_iter=2000, random_state=seed)
+        )
+        targets = data.targets(data.train)
+        kept = np.flatnonzero(targets != IGNORED)
+        texts = data.inputs(data.train)
+        pipeline.fit([texts[i] for i in kept], targets[kept])
+        return FittedTfidf(pipeline, len(data.outputs))
+
+
+class FittedTfidf:
+    def __init__(self, pipeline: Any, n_outputs: int) -> None:
+        self.pipeline, self.n_outputs = pipeline, n_outputs
+        regression = pipeline[-1]
+        self.parameters = int(regression.coef_.size + regression.intercept_.size)
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        scores = np.zeros((len(inputs), self.n_outputs))
+        scores[:, self.pipeline.classes_] = self.pipeline.predict_proba(inputs)
+        return scores

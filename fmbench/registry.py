@@ -1,0 +1,136 @@
+"""The one registry: every extensible thing is a name that leads to `module:attribute`, imported on first use.
+
+Another package adds names through the entry-point group `fmbench.<what>`. Tasks and models that are data live in
+`fmbench.catalog` and are found in the same way, through `CATALOGS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from fmbench.errors import InputError, Problem, nearest
+
+
+class UnknownName(InputError):
+    """A name that the registry does not have; `hint` is the nearest one that it has."""
+
+    def __init__(self, what: str, name: str, known: list[str]) -> None:
+        self.hint = nearest(name, known)
+        self.message = f"unknown {what} {name!r}"
+        if self.hint is None:
+            self.message += f" (known: {', '.join(known)})" if known else " (none is registered)"
+        super().__init__(Problem(self.message, hint=self.hint))
+
+
+class Registry(Mapping[str, Any]):
+    """Names of one sort of thing -> objects, resolved lazily.
+
+    Args:
+        what: singular, for messages ("adaptation").
+        entries: name -> "module:attribute".
+        group: entry-point group; `fmbench.<plural of what>` unless told otherwise.
+    """
+
+    def __init__(self, what: str, entries: Mapping[str, str], group: str | None = None) -> None:
+        self.what = what
+        self.group = group or f"fmbench.{what.replace(' ', '_')}s"
+        self._entries = dict(entries)
+        self._resolved: dict[str, Any] = {}
+
+    @cached_property
+    def _plugins(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=self.group) if point.name not in self._entries}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._resolved:
+            if name in self._entries:
+                module, _, attribute = self._entries[name].partition(":")
+                self._resolved[name] = getattr(importlib.import_module(module), attribute)
+            elif name in self._plugins:
+                self._resolved[name] = self._plugins[name].load()
+            else:
+                raise UnknownName(self.what, name, list(self))
+        return self._resolved[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self._plugins
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._entries, *self._plugins])
+
+    def __len__(self) -> int:
+        return len(self._entries) + len(self._plugins)
+
+
+SOURCES = Registry(
+    "data source",
+    {
+        "files": "fmbench.data.files:Files",
+        "hub": "fmbench.data.hub:Hub",
+        "corpus": "fmbench.data.corpus:Corpus",
+    },
+)
+
+FORMATS = Registry(
+    "file format",
+    {
+        "csv": "fmbench.data.formats:read_csv",
+        "tsv": "fmbench.data.formats:read_tsv",
+        "jsonl": "fmbench.data.formats:read_jsonl",
+        "conll": "fmbench.data.formats:read_conll",
+        "parquet": "fmbench.data.formats:read_parquet",
+        "inline-entities": "fmbench.data.formats:read_inline_entities",
+    },
+)
+
+KINDS = Registry(
+    "task kind",
+    {
+        "text-classification": "fmbench.tasks.text_classification:TextClassification",
+        "token-classification": "fmbench.tasks.token_classification:TokenClassification",
+    },
+)
+
+LOADERS = Registry(
+    "model loader",
+    {
+        "majority": "fmbench.models.classical.majority:Majority",
+        "tfidf-logreg": "fmbench.models.classical.tfidf:TfidfLogreg",
+        "bilstm": "fmbench.models.bilstm:BiLSTM",
+        "encoder": "fmbench.models.encoder:PretrainedEncoder",
+    },
+)
+
+ADAPTATIONS = Registry(
+    "adaptation",
+    {
+        "fit": "fmbench.adapt.fit:Fit",
+        "finetune": "fmbench.adapt.finetune:Finetune",
+        "probe": "fmbench.adapt.probe:Probe",
+    },
+)
+
+METRICS = Registry(
+    "metric",
+    {
+        "accuracy": "fmbench.measure.classification:accuracy",
+        "macro_f1": "fmbench.measure.classification:macro_f1",
+        "weighted_f1": "fmbench.measure.classification:weighted_f1",
+        "entity_f1": "fmbench.measure.tagging:entity_f1",
+        "entity_precision": "fmbench.measure.tagging:entity_precision",
+        "entity_recall": "fmbench.measure.tagging:entity_recall",
+        "entity_macro_f1": "fmbench.measure.tagging:entity_macro_f1",
+        "token_accuracy": "fmbench.measure.tagging:token_accuracy",
+    },
+)
+
+MEASURES = Registry(
+    "measure",
+    {
+        "efficiency": "fmbench.measure.efficiency:Efficiency",
+    },
+)

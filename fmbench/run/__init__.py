@@ -1,0 +1,1 @@
+"""Executes a plan: checks it, computes cells, stores results, shows progress."""

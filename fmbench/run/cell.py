@@ -1,0 +1,154 @@
+"""One cell: load, fit, predict, measure. The only place where test rows meet a fitted predictor."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from fmbench.adapt.adaptation import Fitted
+from fmbench.data.dataset import Dataset
+from fmbench.engine.context import FitContext, Step
+from fmbench.errors import FmbenchError, one_line
+from fmbench.measure.efficiency import reset_peak_memory
+from fmbench.measure.evidence import Evidence
+from fmbench.measure.quality import quality, score
+from fmbench.models.loader import Identity
+from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES, METRICS
+from fmbench.run.environment import environment
+from fmbench.run.identity import main_metrics
+from fmbench.run.result import DataInfo, Error, ModelInfo, Result
+from fmbench.suite.plan import Cell
+from fmbench.suite.schema import Suite
+from fmbench.tasks.examples import Examples
+from fmbench.tasks.kind import predictions_table
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell with its data read and its identity known; `error` tells why its model cannot even be found."""
+
+    cell: Cell
+    data: Dataset
+    identity: Identity
+    hash: str
+    error: FmbenchError | None = None
+
+
+def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]) -> tuple[Result, pa.Table]:
+    """Compute one cell. Raises whatever goes wrong; `failed` makes a result of it."""
+    if job.error is not None:
+        raise job.error
+    cell, data = job.cell, job.data
+    kind = KINDS[cell.task.spec.kind]
+    metrics = main_metrics(cell)
+    started_at, start = datetime.now(UTC), time.perf_counter()
+    reset_peak_memory()
+    model = LOADERS[cell.model.spec.loader].load(cell.model)
+    load_seconds = time.perf_counter() - start
+    context = _context(suite, cell, data, metrics[0], device, on_step)
+    fit_start = time.perf_counter()
+    examples = Examples(kind, data.labels, data.train, data.validation)
+    fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
+    fit_seconds = time.perf_counter() - fit_start
+    inputs = data.test[kind.input_field].to_pylist()
+    predictions = predictions_table(kind, data.test, fitted.predictor.predict(inputs), data.labels)
+    predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
+    measurements = quality(predictions, metrics, data.labels, cell.task.spec.cluster_key)
+    evidence = Evidence(fitted.predictor, data.test, inputs, data.labels, device, load_seconds, fit_seconds)
+    for name, settings in suite.measures.items():
+        measurements += MEASURES[name].measure(evidence, settings)
+    result = _result(suite, job, device, started_at, time.perf_counter() - start).model_copy(
+        update={
+            "measurements": measurements,
+            "curves": {name: [_finite(v) for v in values] for name, values in fitted.curves.items()},
+            "model_info": _model_info(job.identity, fitted),
+            "settings": settings_of(cell) | {"fit": fitted.notes},
+            "environment": environment(device) | {"missing": evidence.notes},
+        }
+    )
+    return result, predictions
+
+
+def failed(suite: Suite, job: Job, device: str, error: BaseException, seconds: float) -> Result:
+    """The result of a cell that raised `error`."""
+    message = one_line(str(error)) or type(error).__name__
+    what = message if isinstance(error, FmbenchError) else f"{type(error).__name__}: {message}"
+    update = {"status": "failed", "error": Error(type=type(error).__name__, message=what[:500])}
+    return _result(suite, job, device, datetime.now(UTC), seconds).model_copy(update=update)
+
+
+def _context(
+    suite: Suite, cell: Cell, data: Dataset, metric_name: str, device: str, on_step: Callable[[Step], None]
+) -> FitContext:
+    kind, metric = KINDS[cell.task.spec.kind], METRICS[metric_name]
+
+    def validate(scores: Any) -> float:
+        return score(metric, predictions_table(kind, data.validation, scores, data.labels), data.labels)
+
+    deadline = time.monotonic() + 60 * suite.limits.minutes_per_cell
+    return FitContext(cell.seed, device, validate, metric.higher_is_better, on_step, deadline)
+
+
+def _result(suite: Suite, job: Job, device: str, started_at: datetime, seconds: float) -> Result:
+    cell, data = job.cell, job.data
+    task = cell.task.spec
+    return Result(
+        schema="fmbench.result/1",
+        status="ok",
+        error=None,
+        suite=suite.name,
+        suite_version=suite.version,
+        task=task.name,
+        task_version=task.version,
+        domain=task.domain,
+        kind=task.kind,
+        model=cell.model.name,
+        adaptation=cell.adaptation,
+        seed=cell.seed,
+        cell_hash=job.hash,
+        main_metric=main_metrics(cell)[0],
+        measurements=[],
+        curves={},
+        data=DataInfo(
+            source=data.source,
+            revision=data.revision,
+            license=data.license,
+            fingerprint=data.fingerprint,
+            rows=data.rows,
+            labels=list(data.labels),
+            notes=list(data.notes),
+        ),
+        model_info=_model_info(job.identity, None),
+        settings=settings_of(cell),
+        environment=environment(device),
+        started_at=started_at.isoformat(timespec="seconds"),
+        seconds=round(seconds, 3),
+    )
+
+
+def _model_info(identity: Identity, fitted: Fitted | None) -> ModelInfo:
+    return ModelInfo(
+        source=identity.source,
+        revision=identity.revision,
+        weights_sha256=identity.weights_sha256,
+        parameters=fitted.parameters if fitted else None,
+        trainable_parameters=fitted.trainable_parameters if fitted else None,
+    )
+
+
+def settings_of(cell: Cell) -> dict[str, Any]:
+    return {
+        "model": cell.model.settings.model_dump(mode="json"),
+        "adaptation": cell.settings.model_dump(mode="json"),
+        "cluster_key": cell.task.spec.cluster_key,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

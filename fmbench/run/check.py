@@ -1,0 +1,41 @@
+"""Everything that can be wrong with a suite, found before anything is computed."""
+
+from __future__ import annotations
+
+from fmbench.data.dataset import Dataset, at_hand, load_dataset
+from fmbench.errors import InputError, Problem
+from fmbench.suite.plan import idle_models
+from fmbench.suite.schema import Suite, Task
+
+
+def check_suite(suite: Suite, limit: int | None = None) -> dict[str, Dataset]:
+    """Read the data of every task that is at hand, and see that every model has something to do.
+
+    Args:
+        limit: keep only the first rows of each split.
+
+    Returns:
+        Task name -> Dataset, without the tasks whose data must come from a hub.
+
+    Raises:
+        InputError: all problems together.
+    """
+    problems: list[Problem] = []
+    datasets: dict[str, Dataset] = {}
+    for task in suite.tasks:
+        if not at_hand(task):
+            continue
+        try:
+            datasets[task.name] = load_dataset(task, limit)
+        except InputError as error:
+            problems += [_placed(problem, task) for problem in error.problems]
+    for model in idle_models(suite):
+        what = f"model {model.name!r} fits none of the adaptations ({', '.join(suite.adaptations)}) on these tasks"
+        problems.append(Problem(what, model.place))
+    if problems:
+        raise InputError(problems)
+    return datasets
+
+
+def _placed(problem: Problem, task: Task) -> Problem:
+    return problem if problem.place else Problem(f"task {task.name!r}: {problem.message}", task.place, problem.hint)

@@ -1,0 +1,125 @@
+"""A plan -> results: what is there already is not computed, what fails is recorded, and the rest goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fmbench.data.dataset import Dataset, load_dataset
+from fmbench.errors import FmbenchError, NothingMeasured
+from fmbench.models.loader import Identity
+from fmbench.registry import LOADERS
+from fmbench.run.cell import Job, compute, failed, settings_of
+from fmbench.run.device import resolve_device
+from fmbench.run.identity import cell_hash
+from fmbench.run.progress import Progress
+from fmbench.run.result import Result
+from fmbench.run.store import Store
+from fmbench.suite.plan import Cell, plan
+from fmbench.suite.schema import Suite
+
+
+@dataclass
+class Outcome:
+    """What a run did: every result in the order of the plan, and how many of them it computed itself."""
+
+    results: list[tuple[Cell, Result]] = field(default_factory=list)
+    computed: int = 0
+
+    @property
+    def failures(self) -> int:
+        return sum(result.status == "failed" for _, result in self.results)
+
+
+def execute(
+    suite: Suite,
+    cells: Sequence[Cell],
+    store: Store,
+    datasets: dict[str, Dataset],
+    progress: Progress,
+    device: str = "auto",
+    fresh: bool = False,
+    limit: int | None = None,
+) -> Outcome:
+    """Run `cells`; a cell whose hash is already stored as ok is taken as it is, unless `fresh`.
+
+    Args:
+        datasets: rows that were read while checking; what is missing is read here.
+        device: "auto", "cpu", "cuda" or "mps".
+        limit: keep only this many rows of each split (the datasets given must be limited already).
+
+    Raises:
+        NothingMeasured: there are no cells.
+        InputError: data that must be fetched cannot be, or the device is not there.
+    """
+    if not cells:
+        raise NothingMeasured("no cells selected: no model, task and adaptation of this selection fit together")
+    for cell in cells:
+        if cell.task.name not in datasets:
+            datasets[cell.task.name] = load_dataset(cell.task, limit)
+    device = resolve_device(device)
+    jobs = [_prepare(suite, cell, datasets[cell.task.name], device) for cell in cells]
+    store.write_plan(describe(suite))
+    stored = {} if fresh else _stored(store, jobs)
+    outcome = Outcome()
+    progress.start(len(jobs), len(stored))
+    try:
+        for job in jobs:
+            result = stored.get(job.cell.folder)
+            if result is None:
+                result = _compute(suite, job, store, device, progress)
+                outcome.computed += 1
+            outcome.results.append((job.cell, result))
+    finally:
+        progress.stop()
+    store.write_index(store.all())
+    return outcome
+
+
+def _prepare(suite: Suite, cell: Cell, data: Dataset, device: str) -> Job:
+    try:
+        identity = LOADERS[cell.model.spec.loader].identity(cell.model)
+    except FmbenchError as error:
+        return Job(cell, data, Identity("unknown"), "", error)
+    return Job(cell, data, identity, cell_hash(cell, data, identity, suite.measures, device))
+
+
+def _stored(store: Store, jobs: Sequence[Job]) -> dict[str, Result]:
+    found = {}
+    for job in jobs:
+        result = store.result(job.cell.folder)
+        if result is not None and result.status == "ok" and result.cell_hash == job.hash:
+            found[job.cell.folder] = result
+    return found
+
+
+def _compute(suite: Suite, job: Job, store: Store, device: str, progress: Progress) -> Result:
+    progress.cell_started(job.cell)
+    start, predictions = time.perf_counter(), None
+    try:
+        result, predictions = compute(suite, job, device, progress.step)
+    except Exception as error:  # noqa: BLE001 - one cell's failure, of whatever sort, must not stop the others
+        result = failed(suite, job, device, error, time.perf_counter() - start)
+    store.save(job.cell.folder, result, predictions)
+    progress.cell_finished(job.cell, result)
+    return result
+
+
+def describe(suite: Suite) -> dict[str, Any]:
+    """The plan of the whole suite, as it is written beside the results."""
+    cells = [
+        {
+            "folder": cell.folder,
+            "task": cell.task.name,
+            "task_version": cell.task.spec.version,
+            "model": cell.model.name,
+            "adaptation": cell.adaptation,
+            "seed": cell.seed,
+            "settings": settings_of(cell),
+        }  # fmt: skip
+        for cell in plan(suite)
+    ]
+    return {"schema": "fmbench.plan/1", "suite": suite.name, "suite_version": suite.version,
+            "description": suite.description, "file": suite.path.name, "cells": cells}  # fmt: skip

@@ -1,0 +1,44 @@
+"""The hash of a cell: everything that decides its numbers, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+from fmbench.data.dataset import Dataset
+from fmbench.models.loader import Identity
+from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES
+from fmbench.suite.plan import Cell
+
+
+def cell_hash(cell: Cell, data: Dataset, identity: Identity, measures: dict[str, Any], device: str) -> str:
+    """sha256 over data rows, task, model, adaptation, seed, measures and the declared versions of the code behind them."""
+    task = cell.task.spec
+    content = {
+        "data": data.fingerprint,
+        "labels": data.labels,
+        "task": [task.name, task.version, task.kind, main_metrics(cell), task.cluster_key],
+        "model": [cell.model.name, identity.weights_sha256 or identity.source, _plain(cell.model.settings)],
+        "adaptation": [cell.adaptation, _plain(cell.settings)],
+        "seed": cell.seed,
+        "measures": {name: [_plain(settings), MEASURES[name].version] for name, settings in measures.items()},
+        "device": device,
+        "code": [
+            KINDS[task.kind].version,
+            LOADERS[cell.model.spec.loader].version,
+            ADAPTATIONS[cell.adaptation].version,
+        ],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def main_metrics(cell: Cell) -> list[str]:
+    """The metrics of the cell's task, the main one first."""
+    return list(cell.task.spec.metrics or KINDS[cell.task.spec.kind].metrics)
+
+
+def _plain(settings: Any) -> Any:
+    return settings.model_dump(mode="json") if isinstance(settings, BaseModel) else settings

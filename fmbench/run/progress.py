@@ -1,0 +1,108 @@
+"""What a run tells while it works: one live display on a terminal, plain lines elsewhere, or nothing."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from fmbench.engine.context import Step
+from fmbench.run.result import Result
+from fmbench.suite.plan import Cell
+
+
+class Progress(Protocol):
+    """Listens to a run."""
+
+    def start(self, cells: int, done: int) -> None: ...
+    def cell_started(self, cell: Cell) -> None: ...
+    def step(self, step: Step) -> None: ...
+    def cell_finished(self, cell: Cell, result: Result) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def start(self, cells: int, done: int) -> None: ...
+    def cell_started(self, cell: Cell) -> None: ...
+    def step(self, step: Step) -> None: ...
+    def cell_finished(self, cell: Cell, result: Result) -> None: ...
+    def stop(self) -> None: ...
+
+
+def headline(result: Result) -> str:
+    """The score of a cell, or why it has none, in a few words."""
+    main = result.main()
+    if result.error is not None or main is None:
+        return f"FAILED: {result.error.message if result.error else 'no score'}"
+    return f"{main.metric} {percent(main.value)} [{percent(main.low)}, {percent(main.high)}]"
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+class Lines:
+    """One line a cell, for logs and pipes."""
+
+    def __init__(self, console: Any) -> None:
+        self.console = console
+        self.cells = self.done = 0
+
+    def start(self, cells: int, done: int) -> None:
+        self.cells, self.done = cells, done
+
+    def cell_started(self, cell: Cell) -> None: ...
+    def step(self, step: Step) -> None: ...
+
+    def cell_finished(self, cell: Cell, result: Result) -> None:
+        self.done += 1
+        text = f"[{self.done}/{self.cells}] {cell.name}: {headline(result)} ({result.seconds:.1f} s)"
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def stop(self) -> None: ...
+
+
+class Live:
+    """A bar for the whole run and one for the cell in work, with loss and time to go."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self.console = console
+        self.bars = Bars(
+            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", style="dim"), console=console, transient=True, refresh_per_second=5,
+        )  # fmt: skip
+        self.run: Any = None
+        self.cell: Any = None
+
+    def start(self, cells: int, done: int) -> None:
+        self.run = self.bars.add_task("cells", total=cells, completed=done, note="")
+        self.bars.start()
+
+    def cell_started(self, cell: Cell) -> None:
+        self.cell = self.bars.add_task(_plain(cell.name), total=None, note="")
+
+    def step(self, step: Step) -> None:
+        note = f"epoch {step.epoch}/{step.epochs}  loss {step.loss:.3f}"
+        self.bars.update(self.cell, total=step.steps, completed=step.step, note=note)
+
+    def cell_finished(self, cell: Cell, result: Result) -> None:
+        self.bars.remove_task(self.cell)
+        self.bars.advance(self.run)
+        style = "red" if result.error else ""
+        text = f"{cell.name}: {headline(result)} ({result.seconds:.1f} s)"
+        self.console.print(text, style=style, markup=False, highlight=False)
+
+    def stop(self) -> None:
+        self.bars.stop()
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def display(console: Any) -> Progress:
+    """The display that suits where the output goes."""
+    return Live(console) if console.is_terminal else Lines(console)

@@ -1,0 +1,85 @@
+"""The result of a cell, as it is written to `result.json` (schema fmbench.result/1)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fmbench.measure.measurement import Measurement
+
+SCHEMA = "fmbench.result/1"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Error(_Part):
+    """Why a cell failed."""
+
+    type: str
+    message: str
+
+
+class DataInfo(_Part):
+    """Where the rows came from."""
+
+    source: str
+    revision: str | None
+    license: str | None
+    fingerprint: str = Field(description="sha256 of the rows of all splits")
+    rows: dict[str, int]
+    labels: list[str]
+    notes: list[str] = []
+
+
+class ModelInfo(_Part):
+    """Which weights were used."""
+
+    source: str
+    revision: str | None
+    weights_sha256: str | None
+    parameters: int | None
+    trainable_parameters: int | None
+
+
+class Result(_Part):
+    """What one cell measured, with its evidence and provenance."""
+
+    schema_: Literal["fmbench.result/1"] = Field(default=SCHEMA, alias="schema")
+    status: Literal["ok", "failed"]
+    error: Error | None
+    suite: str
+    suite_version: int
+    task: str
+    task_version: int
+    domain: str
+    kind: str
+    model: str
+    adaptation: str
+    seed: int
+    cell_hash: str
+    main_metric: str
+    measurements: list[Measurement]
+    curves: dict[str, list[float | None]]
+    data: DataInfo | None
+    model_info: ModelInfo | None
+    settings: dict[str, Any]
+    environment: dict[str, Any]
+    started_at: str
+    seconds: float
+
+    def main(self) -> Measurement | None:
+        """The main metric over all clean test examples; None for a failed cell."""
+        return self.find(self.main_metric)
+
+    def find(self, metric: str, slice: str | None = None) -> Measurement | None:
+        """The measurement of `metric` on clean input, for all examples or one slice."""
+        for row in self.measurements:
+            if row.metric == metric and row.slice == slice and row.perturbation is None:
+                return row
+        return None
+
+    def to_json(self) -> bytes:
+        return (self.model_dump_json(by_alias=True, indent=1) + "\n").encode()

@@ -1,0 +1,1 @@
+"""Pure statistics on arrays: intervals and resampling. Knows nothing of models, tasks or files."""

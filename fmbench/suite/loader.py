@@ -1,0 +1,215 @@
+"""Suite file -> Suite: reads, types and resolves, and reports everything that is wrong at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fmbench import catalog
+from fmbench.errors import InputError, Problem, nearest
+from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES, METRICS, SOURCES
+from fmbench.suite.marks import Document, YamlPath, parse_yaml, read_yaml
+from fmbench.suite.problems import Problems, short
+from fmbench.suite.schema import Model, ModelFile, Suite, SuiteFile, Task, TaskFile, Weights
+
+_HUB_MODEL = re.compile(r"hf:(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?\Z")
+
+
+def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
+    """Read a suite file; `overrides` are `dotted.key=value` strings. Raises InputError with all problems."""
+    document = read_yaml(path)
+    problems = Problems(document)
+    _override(document, overrides)
+    file = problems.validate(SuiteFile, document.value)
+    value = document.value if isinstance(document.value, dict) else {}
+    base = path.parent
+    tasks = _each(problems, value, "tasks", lambda item, at: _task(problems, item, at, base))
+    models = _each(problems, value, "models", lambda item, at: _model(problems, item, at, base))
+    adaptations = _settings(problems, value, "adaptations", ADAPTATIONS)
+    measures = _settings(problems, value, "measure", MEASURES)
+    _unique(problems, [str(seed) for seed in _list(value, "seeds")], ("seeds",), "seed")
+    _unique(problems, [task.name if task else "" for task in tasks], ("tasks",), "task")
+    _unique(problems, [model.name if model else "" for model in models], ("models",), "model")
+    problems.raise_any()
+    assert file is not None
+    return Suite(
+        name=file.suite,
+        version=file.version,
+        description=file.description,
+        tasks=tuple(task for task in tasks if task),
+        models=tuple(model for model in models if model),
+        adaptations=adaptations,
+        seeds=tuple(file.seeds),
+        measures=measures,
+        limits=file.limits,
+        path=path,
+        place=document.place(),
+    )
+
+
+def load_task(path: Path) -> Task:
+    """Read one task file of the catalog or of a user. Raises InputError."""
+    document = read_yaml(path)
+    problems = Problems(document)
+    task = _inline_task(problems, document.value, (), path.parent)
+    problems.raise_any()
+    assert task is not None
+    return task
+
+
+def load_model(path: Path) -> Model:
+    """Read one model file of the catalog or of a user. Raises InputError."""
+    document = read_yaml(path)
+    problems = Problems(document)
+    model = _inline_model(problems, document.value, (), path.parent)
+    problems.raise_any()
+    assert model is not None
+    return model
+
+
+def _override(document: Document, overrides: Sequence[str]) -> None:
+    for text in overrides:
+        key, equals, raw = text.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--set {text!r}: expected key=value")
+        parts = key.strip().split(".")
+        node = document.value
+        for part in parts[:-1]:
+            if isinstance(node, dict) and node.get(part) is None:
+                node[part] = {}
+            node = node[part] if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise InputError(f"--set {text!r}: {'.'.join(parts[:-1])} is not a mapping")
+        node[parts[-1]] = parse_yaml(raw, "--set").value if raw.strip() else None
+
+
+def _list(value: dict[str, Any], key: str) -> list[Any]:
+    items = value.get(key)
+    return items if isinstance(items, list) else []
+
+
+def _each(problems: Problems, value: dict[str, Any], key: str, load: Any) -> list[Any]:
+    return [load(item, (key, i)) if isinstance(item, str | dict) else None for i, item in enumerate(_list(value, key))]
+
+
+def _unique(problems: Problems, names: list[str], base: YamlPath, what: str) -> None:
+    for i, name in enumerate(names):
+        if name and name in names[:i]:
+            problems.add(f"duplicate {what} {name!r}", (*base, i))
+
+
+def _task(problems: Problems, item: Any, at: YamlPath, base: Path) -> Task | None:
+    if isinstance(item, dict):
+        return _inline_task(problems, item, at, base)
+    return _named(problems, item, at, base, "tasks", load_task)
+
+
+def _named(problems: Problems, name: str, at: YamlPath, base: Path, what: str, load: Any) -> Any:
+    known = catalog.files(what)
+    path = base / name if name.endswith((".yaml", ".yml")) else known.get(name)
+    if path is None:
+        hint = nearest(name, known)
+        listing = "" if hint else f" (known: {', '.join(known)})"
+        problems.add(f"unknown {what.removesuffix('s')} {name!r}{listing}", at, hint=hint)
+        return None
+    if not path.is_file():
+        problems.add(f"no such {what.removesuffix('s')} file: {path}", at)
+        return None
+    try:
+        return load(path)
+    except InputError as error:
+        problems.extend(error, at)
+        return None
+
+
+def _inline_task(problems: Problems, item: Any, at: YamlPath, base: Path) -> Task | None:
+    spec = problems.validate(TaskFile, item, at)
+    value = item if isinstance(item, dict) else {}
+    data = value.get("data")
+    source, source_spec = _source(problems, data, (*at, "data")) if isinstance(data, dict) else ("", None)
+    kind_name = value.get("kind")
+    kind = problems.lookup(KINDS, kind_name, (*at, "kind")) if isinstance(kind_name, str) else None
+    for i, name in enumerate(_list(value, "metrics")):
+        where = (*at, "metrics", i)
+        metric = problems.lookup(METRICS, name, where) if isinstance(name, str) else None
+        if metric is not None and kind is not None and kind.name not in metric.kinds:
+            fitting = [other for other in METRICS if kind.name in METRICS[other].kinds]
+            problems.add(f"the metric {name!r} is not for {kind.name} (fitting: {', '.join(fitting)})", where)
+    _unique(problems, [str(name) for name in _list(value, "metrics")], (*at, "metrics"), "metric")
+    _unique(problems, [str(name) for name in _list(value, "labels")], (*at, "labels"), "label")
+    if spec is None or source_spec is None or kind is None:
+        return None
+    return Task(spec, source, source_spec, base, problems.document.place(at))
+
+
+def _source(problems: Problems, data: dict[str, Any], at: YamlPath) -> tuple[str, Any]:
+    named = [key for key in data if key in SOURCES]
+    if len(named) != 1:
+        hint = next((near for key in data if (near := nearest(key, SOURCES))), None) if not named else None
+        what = f"exactly one of {', '.join(SOURCES)} must be given"
+        problems.add(what + (f", not {' and '.join(named)}" if named else ""), at, hint=hint)
+        return "", None
+    return named[0], problems.validate(SOURCES[named[0]].Spec, data, at)
+
+
+def _model(problems: Problems, item: Any, at: YamlPath, base: Path) -> Model | None:
+    if isinstance(item, dict):
+        return _inline_model(problems, item, at, base)
+    if item.startswith("hf:"):
+        match = _HUB_MODEL.match(item)
+        if match is None:
+            problems.add(f"model {item!r} is not of the form hf:ORG/NAME or hf:ORG/NAME@revision", at)
+            return None
+        weights = Weights(hub=match["id"], revision=match["revision"])
+        return _resolve(problems, ModelFile(name=item, loader="encoder", weights=weights), at, base)
+    if item.startswith((".", "/", "~")) and not item.endswith((".yaml", ".yml")):
+        weights = Weights(folder=str(Path(item).expanduser()))
+        return _resolve(problems, ModelFile(name=item, loader="encoder", weights=weights), at, base)
+    return _named(problems, item, at, base, "models", load_model)
+
+
+def _inline_model(problems: Problems, item: Any, at: YamlPath, base: Path) -> Model | None:
+    spec = problems.validate(ModelFile, item, at)
+    return _resolve(problems, spec, at, base) if spec else None
+
+
+def _resolve(problems: Problems, spec: ModelFile, at: YamlPath, base: Path) -> Model | None:
+    loader = problems.lookup(LOADERS, spec.loader, (*at, "loader"))
+    if loader is None:
+        return None
+    settings = problems.validate(loader.Settings, spec.settings, (*at, "settings"))
+    if settings is None:
+        return None
+    model = Model(spec, settings, base, problems.document.place(at))
+    for message in loader.check(model):
+        problems.add(f"model {spec.name!r}: {message}", at)
+    return model
+
+
+def _settings(problems: Problems, value: dict[str, Any], key: str, registry: Any) -> dict[str, Any]:
+    """Typed settings of each name under `key`; `true` and nothing mean the defaults, `false` leaves it out."""
+    found: dict[str, Any] = {}
+    mapping = value.get(key)
+    for name, settings in (mapping if isinstance(mapping, dict) else {}).items():
+        owner = problems.lookup(registry, name, (key, name), key=True)
+        if owner is None or settings is False:
+            continue
+        if settings is True:
+            settings = {}
+        if settings is not None and not isinstance(settings, dict):
+            if key == "measure":  # the suite's own schema speaks of the other sections
+                problems.add(f"{name}: expected true, false or a mapping, got {short(settings)}", (key, name))
+            continue
+        found[name] = problems.validate(owner.Settings, settings, (key, name))
+    return found
+
+
+def unknown_names(asked: Sequence[str], known: Sequence[str], what: str) -> list[Problem]:
+    """A problem for each of `asked` that is not in `known`."""
+    return [
+        Problem(f"{what} {name!r} is not in this suite", hint=nearest(name, known))
+        for name in asked
+        if name not in known
+    ]

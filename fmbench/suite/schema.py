@@ -1,0 +1,134 @@
+"""The words of a suite file, a task file and a model file, as typed and frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from fmbench.errors import Place
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Spec(BaseModel):
+    """Base of everything that is declared: unknown keys are errors, types are not guessed, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Limits(Spec):
+    """What a cell may cost before it is stopped and recorded as failed."""
+
+    minutes_per_cell: float = Field(default=60.0, gt=0, description="wall-clock minutes one cell may take")
+
+
+class SuiteFile(Spec):
+    """The top level of a suite file. Tasks, settings and measures are checked by those who own them."""
+
+    suite: Name = Field(description="name of the suite and of its folder under reports/")
+    version: int = Field(default=1, ge=1, description="raise it when the suite changes meaning")
+    description: str = ""
+    models: list[str | dict[str, Any]] = Field(
+        min_length=1, description="catalog names, hf:ORG/NAME[@revision], folders, or inline model mappings"
+    )
+    tasks: list[str | dict[str, Any]] = Field(min_length=1, description="catalog names or inline task mappings")
+    adaptations: dict[str, dict[str, Any] | None] = Field(min_length=1, description="name -> settings")
+    seeds: list[Seed] = Field(default=[0], min_length=1, description="one cell for each")
+    measure: dict[str, Any] = Field(default={}, description="what to measure besides quality")
+    limits: Limits = Limits()
+
+
+class Split(Spec):
+    """How missing splits are cut from the training rows: seeded and stratified by label."""
+
+    validation: float = Field(default=0.1, gt=0, lt=1, description="share of the training rows")
+    test: float = Field(default=0.2, gt=0, lt=1, description="share of the training rows")
+    seed: Seed = 0
+
+
+class TaskFile(Spec):
+    """A task: data, kind, label space and metrics."""
+
+    name: Name
+    kind: str
+    data: dict[str, Any] = Field(description="one of files, hub, corpus, with its settings")
+    version: int = Field(default=1, ge=1, description="raise it when rows or labels are corrected")
+    domain: str = "general"
+    description: str = ""
+    language: str = "en"
+    license: str | None = None
+    labels: list[str] | None = Field(default=None, min_length=2, description="label space; else read from train")
+    metrics: list[str] | None = Field(default=None, min_length=1, description="the first is the main metric")
+    split: Split = Split()
+    cluster_key: str | None = Field(default=None, description="column whose values group dependent rows")
+
+
+class Weights(Spec):
+    """Where a pretrained model lies: exactly one of a Python package, a folder, or a hub repository."""
+
+    package: str | None = Field(default=None, description="importable package that carries the weights")
+    folder: str | None = Field(default=None, description="folder, inside the package if one is named")
+    hub: str | None = Field(default=None, description="ORG/NAME on the model hub")
+    revision: str | None = Field(default=None, description="commit of the hub repository")
+    trust_remote_code: bool = Field(default=False, description="run code that the repository brings")
+
+
+class ModelFile(Spec):
+    """A model: a loader and, for pretrained ones, where its weights are."""
+
+    name: str = Field(min_length=1, max_length=300)
+    loader: str
+    description: str = ""
+    license: str | None = None
+    weights: Weights | None = None
+    settings: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with everything that its file names looked up; `source_spec` is typed by the data source."""
+
+    spec: TaskFile
+    source: str
+    source_spec: Any
+    base: Path
+    place: Place
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model with its loader's settings checked; folders are relative to `base`."""
+
+    spec: ModelFile
+    settings: Any
+    base: Path
+    place: Place
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite file with all names resolved and all settings typed."""
+
+    name: str
+    version: int
+    description: str
+    tasks: tuple[Task, ...]
+    models: tuple[Model, ...]
+    adaptations: dict[str, Any]
+    seeds: tuple[int, ...]
+    measures: dict[str, Any]
+    limits: Limits
+    path: Path
+    place: Place

@@ -1,0 +1,81 @@
+"""What every task kind offers, and the table of predictions that all of them fill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from fmbench.data.rows import Rows
+from fmbench.errors import Problem
+
+IGNORED = -100
+
+
+class Kind(Protocol):
+    """A sort of task; the classes named in the registry KINDS follow this.
+
+    A row has one or more targets (a text has one, a sentence has one a token); a model gives one row of scores for
+    each target, over `outputs(labels)`.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    fields: ClassVar[tuple[str, ...]]
+    input_field: ClassVar[str]
+    label_field: ClassVar[str]
+    readout: ClassVar[Literal["sequence", "token"]]
+    metrics: ClassVar[tuple[str, ...]]
+
+    @staticmethod
+    def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
+        """Columns in their canonical form, and what is wrong with which row."""
+
+    @staticmethod
+    def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
+        """The label space as the training rows show it, sorted."""
+
+    @staticmethod
+    def strata(rows: dict[str, list[Any]]) -> list[str]:
+        """For each row the stratum that a random split keeps in proportion."""
+
+    @staticmethod
+    def degenerate(train: dict[str, list[Any]], labels: tuple[str, ...]) -> str | None:
+        """Why nothing can be learned from these rows, or None."""
+
+    @staticmethod
+    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
+        """The classes a model scores, in order."""
+
+    @staticmethod
+    def targets(table: pa.Table, labels: Sequence[str]) -> np.ndarray:
+        """int64 [n_targets]: index into `outputs(labels)`, IGNORED where the gold label is outside of them."""
+
+    @staticmethod
+    def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
+        """Predictions and what to store of the scores, one entry a row, from probabilities [n_targets, n_outputs]."""
+
+
+def predictions_table(
+    kind: Kind, table: pa.Table, scores: np.ndarray, labels: Sequence[str], perturbation: str = ""
+) -> pa.Table:
+    """The predictions of one test table: example_id, perturbation, gold, prediction, scores, other columns.
+
+    Args:
+        scores: probabilities [n_targets, n_outputs], rows in the order of `table`.
+        perturbation: name of the corruption that the inputs went through; "" for clean input.
+    """
+    prediction, stored = kind.decode(scores, table, labels)
+    columns: dict[str, Any] = {
+        "example_id": table["id"],
+        "perturbation": pa.array([perturbation] * len(table), pa.string()),
+        "gold": table[kind.label_field],
+        "prediction": prediction,
+        "scores": stored,
+    }
+    for name in table.column_names:
+        if name not in ("id", kind.input_field, kind.label_field):
+            columns[name] = table[name]
+    return pa.table(columns)
