@@ -56,7 +56,7 @@ def _rows(what: What) -> list[dict[str, Any]]:
                     "kinds": ", ".join(sorted(metric.kinds)),
                     "range": f"{metric.range[0]:g} to {metric.range[1]:g}",
                     "better": "higher" if metric.higher_is_better else "lower",
-                }  # fmt: skip
+                }
                 for name, metric in registry.METRICS.items()
             ]
         case What.adaptations:
@@ -66,7 +66,7 @@ def _rows(what: What) -> list[dict[str, Any]]:
                     "for models of sort": ", ".join(sorted(owner.needs)),
                     "settings": ", ".join(_settings(owner)),
                     "description": _first_sentence(owner),
-                }  # fmt: skip
+                }
                 for name, owner in registry.ADAPTATIONS.items()
             ]
     found = {What.kinds: registry.KINDS, What.measures: registry.MEASURES, What.sources: registry.SOURCES}[what]
@@ -81,8 +81,14 @@ def _catalog(what: str) -> list[dict[str, Any]]:
     for name, path in catalog.files(what).items():
         value = read_yaml(path).value
         sort = value.get("kind" if what == "tasks" else "loader", "")
-        rows.append({"name": name, "kind" if what == "tasks" else "loader": sort, "license": value.get("license", ""),
-                     "description": value.get("description", "")})  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "kind" if what == "tasks" else "loader": sort,
+                "license": value.get("license", ""),
+                "description": value.get("description", ""),
+            }
+        )
     return rows
 
 

@@ -14,8 +14,16 @@ from fmbench.registry import FORMATS
 from fmbench.suite.schema import Spec
 
 SplitName = Literal["train", "validation", "test"]
-SUFFIXES = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "conll": "conll", "bio": "conll",
-            "iob": "conll", "parquet": "parquet"}  # fmt: skip
+SUFFIXES = {
+    "csv": "csv",
+    "tsv": "tsv",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "conll": "conll",
+    "bio": "conll",
+    "iob": "conll",
+    "parquet": "parquet",
+}
 
 
 class Layout(Spec):
@@ -32,8 +40,10 @@ class Layout(Spec):
     def _known_format(self) -> Layout:
         if self.format is not None and self.format not in FORMATS:
             hint = nearest(self.format, FORMATS)
-            raise ValueError(f"unknown format {self.format!r}; " + (f"did you mean {hint!r}?" if hint else
-                             f"known: {', '.join(FORMATS)}"))  # fmt: skip
+            raise ValueError(
+                f"unknown format {self.format!r}; "
+                + (f"did you mean {hint!r}?" if hint else f"known: {', '.join(FORMATS)}")
+            )
         return self
 
 
@@ -69,7 +79,7 @@ def read_layout(
             f"columns: this task has no field {field!r} (it has {', '.join(fields)})",
             None,
             nearest(field, [*fields, *optional]),
-        )  # fmt: skip
+        )
         for field in unknown
     ]
     wanted = Wanted(fields, optional, layout.columns, layout.encoding, layout.header, layout.delimiter)

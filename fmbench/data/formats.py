@@ -48,7 +48,7 @@ class Wanted:
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
     """A text stream of a plain or gzipped file."""
-    raw: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    raw: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - the wrapper closes it
     return io.TextIOWrapper(raw, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
 
 
@@ -137,7 +137,7 @@ def _pick(path: Path, wanted: Wanted, header: list[str] | None, width: int) -> d
                     f"no column {column!r} for the field {field!r}: {have}",
                     Place(str(path), 1),
                     nearest(str(column), known),
-                )  # fmt: skip
+                )
             )
     if problems:
         raise InputError(problems)
@@ -234,7 +234,8 @@ def read_inline_entities(path: Path, wanted: Wanted) -> Rows:
         if line.startswith("# doc "):
             document, _, topic = line.removeprefix("# doc ").partition(" ")
             continue
-        tokens, tags = [], []
+        tokens: list[str] = []
+        tags: list[str] = []
         for match in _INLINE.finditer(line):
             if match["bad"]:
                 problems.append(Problem("unbalanced bracket", Place(str(path), number, match.start() + 1)))

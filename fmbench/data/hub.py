@@ -46,11 +46,13 @@ class Hub:
     def read(spec: Hub.Spec, base: Path, fields: list[str], optional: list[str]) -> RawData:
         folder = _local_folder(spec)
         if spec.local is not None and folder is not None:
-            paths = {split: [folder / name] for split, name in spec.local.files.items()}
+            paths: dict[str, list[Path]] = {split: [folder / name] for split, name in spec.local.files.items()}
             source = f"local copy: $FMBENCH_DATA/{spec.local.folder} ({', '.join(spec.local.files.values())})"
             return RawData(read_layout(spec.local, paths, fields, optional), source)
         wanted = Wanted(fields, optional, spec.columns)
-        splits = {split: [_download(spec, split, name, wanted)] for split, name in spec.splits.items()}
+        splits: dict[str, list[Rows]] = {
+            split: [_download(spec, split, name, wanted)] for split, name in spec.splits.items()
+        }
         return RawData(splits, f"hub: {spec.hub}", spec.revision)
 
 

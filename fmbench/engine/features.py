@@ -29,6 +29,7 @@ class FrozenEncoder:
         network = model.network()
         self.trunk = trunk_of(network, 0.0).to(device).eval()
         self.path = execution_path(self.trunk)
+        self.width = int(network.config.hidden_size)
         self.tokenize = model_tokenizer(model, network.config, readout)
         self.pooling, self.device = model.settings.pooling, device
         self.parameters = sum(p.numel() for p in network.parameters())
@@ -49,4 +50,4 @@ class FrozenEncoder:
         def compute(batch: Batch) -> Tensor:
             return read(self.trunk(batch.input_ids, batch.lengths), batch, self.pooling)
 
-        return run_batches(compute, sequences, int(self.trunk.hidden_size), self.device)
+        return run_batches(compute, sequences, self.width, self.device)

@@ -31,14 +31,29 @@ def subword_tokenizer(tokenizer: Any, readout: Readout, max_length: int) -> Toke
     room = max_length - len(prefix) - len(suffix)
 
     def texts(inputs: Sequence[Any]) -> Sequences:
-        encoded = tokenizer(list(inputs), add_special_tokens=False, truncation=False, padding=False, verbose=False,
-                            return_attention_mask=False, return_token_type_ids=False)["input_ids"]  # fmt: skip
+        encoded = tokenizer(
+            list(inputs),
+            add_special_tokens=False,
+            truncation=False,
+            padding=False,
+            verbose=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
         cut = sum(len(ids) > room for ids in encoded)
         return _flat([[*prefix, *ids[:room], *suffix] for ids in encoded], cut=cut)
 
     def sentences(inputs: Sequence[Any]) -> Sequences:
-        encoded = tokenizer(list(inputs), is_split_into_words=True, add_special_tokens=False, truncation=False,
-                            padding=False, verbose=False, return_attention_mask=False, return_token_type_ids=False)  # fmt: skip
+        encoded = tokenizer(
+            list(inputs),
+            is_split_into_words=True,
+            add_special_tokens=False,
+            truncation=False,
+            padding=False,
+            verbose=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
         rows: list[list[int]] = []
         reads: list[list[int]] = []
         for i, words in enumerate(inputs):
@@ -66,8 +81,10 @@ def word_tokenizer(tokenizer: WordTokenizer, readout: Readout, max_length: int) 
 
     def texts(inputs: Sequence[Any]) -> Sequences:
         split = [tokenizer.words(text) for text in inputs]
-        return _flat([tokenizer.encode(words[:max_length]) for words in split],
-                     cut=sum(len(words) > max_length for words in split))  # fmt: skip
+        return _flat(
+            [tokenizer.encode(words[:max_length]) for words in split],
+            cut=sum(len(words) > max_length for words in split),
+        )
 
     def sentences(inputs: Sequence[Any]) -> Sequences:
         pieces = [words[i : i + max_length] for words in inputs for i in range(0, len(words), max_length)]

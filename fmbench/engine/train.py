@@ -113,7 +113,7 @@ def _step(
         classes = torch.from_numpy(targets[data.targets_of(part)]).to(device)
         logits = model(data.batch(part, device))
         loss = F.cross_entropy(logits.float(), classes, weights, ignore_index=IGNORED, reduction="sum") / total
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         loss_sum += float(loss.detach())
     return loss_sum
 

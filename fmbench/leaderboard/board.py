@@ -30,7 +30,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """One model and adaptation on one task, over its seeds. Numbers are None where there are none; `problem` says why."""
+    """One model and adaptation on one task, over its seeds; where a number is None, `problem` says why."""
 
     rank: int | None
     model: str
@@ -183,4 +183,5 @@ def _mean(values: list[float | None]) -> float | None:
 def _machine(result: Result) -> str:
     environment = result.environment
     device = environment.get("gpu") or environment.get("cpu") or "unknown machine"
-    return f"{device}, {environment.get('device', '?')}, {environment.get('threads') or environment.get('cores', '?')} threads"
+    threads = environment.get("threads") or environment.get("cores", "?")
+    return f"{device}, {environment.get('device', '?')}, {threads} threads"

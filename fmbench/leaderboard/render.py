@@ -14,8 +14,26 @@ from typing import Any
 from fmbench import __version__
 from fmbench.leaderboard.board import Board, Row, Section
 
-COLUMNS = ("task", "task_version", "fingerprint", "metric", "rank", "model", "adaptation", "value", "low", "high", "interval",
-           "n", "seeds", "examples_per_s", "parameters", "trainable_parameters", "machine", "problem")  # fmt: skip
+COLUMNS = (
+    "task",
+    "task_version",
+    "fingerprint",
+    "metric",
+    "rank",
+    "model",
+    "adaptation",
+    "value",
+    "low",
+    "high",
+    "interval",
+    "n",
+    "seeds",
+    "examples_per_s",
+    "parameters",
+    "trainable_parameters",
+    "machine",
+    "problem",
+)
 
 
 def render_html(board: Board) -> str:

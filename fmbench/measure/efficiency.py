@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,13 @@ class Efficiency:
         predict = evidence.predictor.predict
         rng = np.random.default_rng(0)
         order = rng.permutation(len(evidence.inputs))
-        batch = [evidence.inputs[i] for i in order[: settings.examples]]
-        singles = [[evidence.inputs[i]] for i in np.resize(order, settings.latency_samples)]
+        batch = [evidence.inputs[i] for i in order[: settings.examples].tolist()]
+        singles = [[evidence.inputs[i]] for i in np.resize(order, settings.latency_samples).tolist()]
         with _quiet():
-            _warm_up(lambda: predict(singles[0]))
-            latencies = np.array([_timed(lambda one=one: predict(one)) for one in singles]) * 1e3
+            _warm_up(partial(predict, singles[0]))
+            latencies = np.array([_timed(partial(predict, one)) for one in singles]) * 1e3
             predict(batch)
-            rates = np.array([len(batch) / _timed(lambda: predict(batch)) for _ in range(settings.repeats)])
+            rates = np.array([len(batch) / _timed(partial(predict, batch)) for _ in range(settings.repeats)])
         rows = [
             measured(
                 "examples_per_s", float(rates.mean()), mean_t(rates), len(rates), unit="1/s", higher_is_better=True

@@ -37,6 +37,13 @@ class Measurement(BaseModel):
 
 def measured(metric: str, value: float, interval: Interval, n: int, **dimensions: object) -> Measurement:
     """A Measurement from an Interval."""
-    fields = {"metric": metric, "value": value, "low": interval.low, "high": interval.high, "n": n,
-              "interval": interval.method, **dimensions}  # fmt: skip
+    fields = {
+        "metric": metric,
+        "value": value,
+        "low": interval.low,
+        "high": interval.high,
+        "n": n,
+        "interval": interval.method,
+        **dimensions,
+    }
     return Measurement.model_validate(fields)

@@ -71,7 +71,7 @@ def micro(score: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], n
 
 
 def macro(score: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Mean of `score` over the labels that occur in gold or prediction; undefined terms count as 0, as in scikit-learn."""
+    """Mean of `score` over the labels in gold or prediction; undefined terms count as 0, as in scikit-learn."""
 
     def value(sums: np.ndarray) -> np.ndarray:
         occurs = (sums[..., PREDICTED] + sums[..., GOLD]) > 0

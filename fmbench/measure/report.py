@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fmbench.measure.measurement import Measurement, measured
 from fmbench.measure.metric import GOLD, Counts, f1, macro, micro, precision, recall, weighted
-from fmbench.stats.intervals import Bootstrap
+from fmbench.stats.intervals import Bootstrap, Value
 
 SCORES = {"precision": precision, "recall": recall, "f1": f1}
 AVERAGES = {"micro": micro, "macro": macro, "weighted": weighted}
@@ -31,10 +31,14 @@ def report_measurements(prefix: str, counts: Counts, bootstrap: Bootstrap) -> li
     for i, label in enumerate(counts.labels):
         support = int(bootstrap.total[i, GOLD])
         for score, function in SCORES.items():
-            interval = bootstrap.interval(lambda sums, f=function, i=i: f(sums[..., i, :]))
+            interval = bootstrap.interval(_of_label(function, i))
             value_i = float(function(bootstrap.total[i]))
             rows.append(measured(prefix + score, value_i, interval, support, slice=label, higher_is_better=True))
     return rows
+
+
+def _of_label(score: Value, label: int) -> Value:
+    return lambda sums: score(sums[..., label, :])
 
 
 @dataclass(frozen=True)

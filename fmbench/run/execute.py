@@ -118,8 +118,14 @@ def describe(suite: Suite) -> dict[str, Any]:
             "adaptation": cell.adaptation,
             "seed": cell.seed,
             "settings": settings_of(cell),
-        }  # fmt: skip
+        }
         for cell in plan(suite)
     ]
-    return {"schema": "fmbench.plan/1", "suite": suite.name, "suite_version": suite.version,
-            "description": suite.description, "file": suite.path.name, "cells": cells}  # fmt: skip
+    return {
+        "schema": "fmbench.plan/1",
+        "suite": suite.name,
+        "suite_version": suite.version,
+        "description": suite.description,
+        "file": suite.path.name,
+        "cells": cells,
+    }

@@ -15,7 +15,7 @@ from fmbench.suite.plan import Cell
 
 
 def cell_hash(cell: Cell, data: Dataset, identity: Identity, measures: dict[str, Any], device: str) -> str:
-    """sha256 over data rows, task, model, adaptation, seed, measures and the declared versions of the code behind them."""
+    """sha256 over data rows, task, model, adaptation, seed, measures and the declared versions of their code."""
     task = cell.task.spec
     content = {
         "data": data.fingerprint,

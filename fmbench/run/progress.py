@@ -71,9 +71,15 @@ class Live:
 
         self.console = console
         self.bars = Bars(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", style="dim"), console=console, transient=True, refresh_per_second=5,
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", style="dim"),
+            console=console,
+            transient=True,
+            refresh_per_second=5,
+        )
         self.run: Any = None
         self.cell: Any = None
 

@@ -47,7 +47,7 @@ class ModelInfo(_Part):
 class Result(_Part):
     """What one cell measured, with its evidence and provenance."""
 
-    schema_: Literal["fmbench.result/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["fmbench.result/1"] = Field(default="fmbench.result/1", alias="schema")
     status: Literal["ok", "failed"]
     error: Error | None
     suite: str

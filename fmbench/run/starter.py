@@ -57,14 +57,21 @@ def starter_suite(data: Path, target: Path, text: str | None, label: str | None)
     if format is None:
         raise InputError(Problem(f"the name ends in none of {', '.join('.' + s for s in SUFFIXES)}", Place(str(data))))
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "my-data"
-    common = {"file": target, "name": name, "format": format,
-              "train": json.dumps(os.path.relpath(data, target.parent), ensure_ascii=False)}  # fmt: skip
+    common = {
+        "file": target,
+        "name": name,
+        "format": format,
+        "train": json.dumps(os.path.relpath(data, target.parent), ensure_ascii=False),
+    }
     if format == "conll":
         return TEMPLATE.format(
-            **common, kind="token-classification", metrics="entity_f1, entity_precision, entity_recall",
-            description="entities in my own sentences", classical="  - bilstm\n",
+            **common,
+            kind="token-classification",
+            metrics="entity_f1, entity_precision, entity_recall",
+            description="entities in my own sentences",
+            classical="  - bilstm\n",
             columns="      columns: {tokens: 0, tags: -1}   # numbers of the columns, negative from the end\n",
-        )  # fmt: skip
+        )
     columns = _columns(data, format)
     picks = {
         "text": _choose(data, columns, text, TEXT_NAMES, "text"),
@@ -72,9 +79,13 @@ def starter_suite(data: Path, target: Path, text: str | None, label: str | None)
     }
     quoted = ", ".join(f"{field}: {json.dumps(column, ensure_ascii=False)}" for field, column in picks.items())
     return TEMPLATE.format(
-        **common, kind="text-classification", metrics="accuracy, macro_f1", description="classes of my own texts",
-        classical="  - tfidf-logreg\n", columns=f"      columns: {{{quoted}}}   # field of the task: column of the file\n",
-    )  # fmt: skip
+        **common,
+        kind="text-classification",
+        metrics="accuracy, macro_f1",
+        description="classes of my own texts",
+        classical="  - tfidf-logreg\n",
+        columns=f"      columns: {{{quoted}}}   # field of the task: column of the file\n",
+    )
 
 
 def _columns(data: Path, format: str) -> list[str]:

@@ -16,8 +16,20 @@ from fmbench.errors import InputError, Place, Problem, nearest
 from fmbench.files import write_atomic
 from fmbench.run.result import SCHEMA, Result
 
-INDEX_COLUMNS = ("suite", "suite_version", "task", "task_version", "domain", "kind", "model", "adaptation", "seed",
-                 "cell_hash", "status", "main_metric")  # fmt: skip
+INDEX_COLUMNS = (
+    "suite",
+    "suite_version",
+    "task",
+    "task_version",
+    "domain",
+    "kind",
+    "model",
+    "adaptation",
+    "seed",
+    "cell_hash",
+    "status",
+    "main_metric",
+)
 
 
 class Store:
@@ -144,7 +156,7 @@ _INDEX_SCHEMA = pa.schema(
         ("slice", pa.string()),
         ("perturbation", pa.string()),
         ("severity", pa.int64()),
-    ]  # fmt: skip
+    ]
 )
 
 

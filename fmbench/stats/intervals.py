@@ -42,7 +42,7 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
 
 
 def cluster_sums(statistics: np.ndarray, clusters: Sequence[object] | None) -> np.ndarray:
-    """Sums of `statistics` [n_items, ...] within clusters -> [n_clusters, ...]; the items themselves without clusters."""
+    """Sums of `statistics` [n_items, ...] within clusters -> [n_clusters, ...]; the items without clusters."""
     if clusters is None:
         return statistics
     _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)

@@ -86,7 +86,7 @@ def _refuse_deep(text: str, file: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                mark = event.start_mark
+                mark: Any = event.start_mark
                 place = Place(file, mark.line + 1, mark.column + 1)
                 raise InputError(Problem(f"nested more than {MAX_DEPTH} levels deep", place))
         elif isinstance(event, yaml.CollectionEndEvent):

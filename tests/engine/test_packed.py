@@ -223,9 +223,7 @@ def test_attention_is_that_of_each_sequence_alone(sizes: list[int]) -> None:
     query, key, value = torch.randn(3, sum(sizes), 8)
     got = attend(query, key, value, plan_groups(lengths, torch.device("cpu")), head_size=4)
     alone = [
-        torch.nn.functional.scaled_dot_product_attention(
-            *(part.view(1, -1, 2, 4).transpose(1, 2) for part in parts)
-        )
+        torch.nn.functional.scaled_dot_product_attention(*(part.view(1, -1, 2, 4).transpose(1, 2) for part in parts))
         .transpose(1, 2)
         .reshape(-1, 8)
         for parts in zip(query.split(sizes), key.split(sizes), value.split(sizes), strict=True)
