@@ -42,10 +42,9 @@ class Finetune:
         from fmbench.engine.train import TrainSettings
 
         rng = seed_everything(context.seed)
-        network = model.network()
-        tokenize = model_tokenizer(model, network.config, data.kind.readout)
+        tokenize = model_tokenizer(model, data.kind.readout)
         classifier = Classifier(
-            trunk_of(network, settings.dropout), len(data.outputs), model.settings.pooling, settings.dropout
+            trunk_of(model.network, settings.dropout), len(data.outputs), model.settings.pooling, settings.dropout
         )
         fields = {name: getattr(settings, name) for name in type(settings).model_fields if name != "dropout"}
         return fit_classifier(classifier, tokenize, data, TrainSettings(**fields), context, rng)

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from fmbench.models.encoder import Encoder
     from fmbench.tasks.examples import Examples
 
+SELECTION_TARGETS = 5_000
+
 
 class Probe:
     """Pooled vectors for texts, first-subword vectors for tokens; standardised, then multinomial logistic regression.
 
-    The features are computed once for a model and its data, and shared by all seeds and settings. The regression itself
-    has no randomness, so seeds agree.
+    Layer and regularisation are chosen on the validation rows. All layers come from one forward pass, shared by all
+    seeds and settings. The regression itself has no randomness, so seeds agree.
     """
 
     version: ClassVar[int] = 1
@@ -30,8 +32,11 @@ class Probe:
     kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
 
     class Settings(Spec):
+        layers: list[int] | None = Field(
+            default=None, min_length=1, description="layers to choose from, 0 the embeddings, -1 the last; else all"
+        )
         C: list[float] = Field(
-            default=[0.01, 0.1], min_length=1, description="inverse regularisation strengths; validation chooses"
+            default=[0.003, 0.03], min_length=1, description="inverse regularisation strengths to choose from"
         )
         max_iter: int = Field(default=200, ge=1)
 
@@ -43,40 +48,65 @@ class Probe:
 
         seed_everything(context.seed)
         encoder = FrozenEncoder(model, data.kind.readout, context.device)
-        train, hit = encoder.cached_features(data.inputs(data.train), context.cache)
-        validation, _ = encoder.cached_features(data.inputs(data.validation), context.cache)
+        train, hit = encoder.layers(data.inputs(data.train), context.cache)
+        validation, _ = encoder.layers(data.inputs(data.validation), context.cache)
         targets = data.targets(data.train)
-        tried: list[tuple[float, float, ProbePredictor]] = []
-        for strength in settings.C:
-            context.check_time()
-            head = _logistic(train, targets, strength, settings.max_iter, context.seed)
-            predictor = ProbePredictor(encoder, head, len(data.outputs))
-            score = context.validate(predictor.classify(validation))
-            tried.append((score if context.higher_is_better else -score, strength, predictor))
-        best = max(tried, key=lambda entry: -np.inf if np.isnan(entry[0]) else entry[0])
-        regression = best[2].head[-1]
+        part = _selection_part(len(targets))
+        best, chosen = -np.inf, (0, 0.0)
+        for layer in _layers(settings.layers, len(train)):
+            for strength in settings.C:
+                context.check_time()
+                head = _logistic(train[layer][part], targets[part], strength, settings.max_iter)
+                score = context.validate(_classify(head, validation[layer], len(data.outputs)))
+                score = score if context.higher_is_better else -score
+                if score > best or not chosen[1]:
+                    best, chosen = score, (layer, strength)
+        layer, strength = chosen
+        head = _logistic(train[layer], targets, strength, settings.max_iter)
+        regression = head[-1]
         trainable = int(regression.coef_.size + regression.intercept_.size)
-        notes = {"execution": encoder.path, "C": best[1], "features_from_cache": hit}
-        return Fitted(best[2], encoder.parameters + trainable, trainable, {}, notes)
+        notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": hit}
+        predictor = ProbePredictor(encoder, layer, head, len(data.outputs))
+        return Fitted(predictor, encoder.parameters + trainable, trainable, {}, notes)
 
 
 class ProbePredictor:
-    """Inputs -> frozen features -> probabilities."""
+    """Inputs -> frozen features of one layer -> probabilities."""
 
-    def __init__(self, encoder: FrozenEncoder, head: Any, n_outputs: int) -> None:
-        self.encoder, self.head, self.n_outputs = encoder, head, n_outputs
-
-    def classify(self, features: np.ndarray) -> np.ndarray:
-        """Features [n_targets, hidden] -> probabilities [n_targets, n_outputs]."""
-        scores = np.zeros((len(features), self.n_outputs))
-        scores[:, self.head[-1].classes_] = self.head.predict_proba(features)
-        return scores
+    def __init__(self, encoder: FrozenEncoder, layer: int, head: Any, n_outputs: int) -> None:
+        self.encoder, self.layer, self.head, self.n_outputs = encoder, layer, head, n_outputs
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.classify(self.encoder.features(inputs))
+        return _classify(self.head, self.encoder.features(inputs, self.layer), self.n_outputs)
 
 
-def _logistic(features: np.ndarray, targets: np.ndarray, C: float, max_iter: int, seed: int) -> Any:
+def _layers(asked: list[int] | None, n: int) -> list[int]:
+    """Layer numbers from 0; the last ones first, so that they win ties."""
+    from fmbench.errors import CellFailed
+
+    if asked is None:
+        return list(range(n - 1, -1, -1))
+    bad = [layer for layer in asked if not -n <= layer < n]
+    if bad:
+        raise CellFailed(f"probe: no layer {bad[0]}; this model has 0 (embeddings) to {n - 1}")
+    return list(dict.fromkeys(layer % n for layer in asked))
+
+
+def _selection_part(n: int) -> np.ndarray:
+    """Which targets layer and strength are chosen on: all, or a fixed random part of a large set."""
+    if n <= SELECTION_TARGETS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).choice(n, SELECTION_TARGETS, replace=False))
+
+
+def _classify(head: Any, features: np.ndarray, n_outputs: int) -> np.ndarray:
+    """Features [n_targets, hidden] -> probabilities [n_targets, n_outputs]."""
+    scores = np.zeros((len(features), n_outputs))
+    scores[:, head[-1].classes_] = head.predict_proba(features)
+    return scores
+
+
+def _logistic(features: np.ndarray, targets: np.ndarray, C: float, max_iter: int) -> Any:
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -87,7 +117,7 @@ def _logistic(features: np.ndarray, targets: np.ndarray, C: float, max_iter: int
     from fmbench.tasks.kind import IGNORED
 
     kept = targets != IGNORED
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=max_iter, random_state=seed))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=max_iter))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return pipeline.fit(features[kept], targets[kept])

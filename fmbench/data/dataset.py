@@ -86,7 +86,7 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     problems = _check(task, kind, columns, labels)
     if problems:
         raise InputError(problems)
-    tables = {split: _table(columns[split], split) for split in SPLITS}
+    tables = {split: _table(columns[split], split, kind.fields) for split in SPLITS}
     print_ = fingerprint(tables, list(kind.fields))
     return Dataset(tables, labels, raw.source, raw.revision, task.spec.license, print_, notes)
 
@@ -164,9 +164,11 @@ def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labe
     return problems
 
 
-def _table(rows: dict[str, list[Any]], split: str) -> pa.Table:
-    ids = [str(value) for value in rows["id"]] if "id" in rows else [f"{split}-{i}" for i in range(_length(rows))]
-    return pa.table({"id": ids, **{name: values for name, values in rows.items() if name != "id"}})
+def _table(rows: dict[str, list[Any]], split: str, fields: tuple[str, ...]) -> pa.Table:
+    """The fields as they are; ids, clusters and slices are names, so they become strings."""
+    ids = rows.get("id", [f"{split}-{i}" for i in range(_length(rows))])
+    named = {name: [str(value) for value in values] for name, values in rows.items() if name not in fields}
+    return pa.table({"id": [str(value) for value in ids]} | {name: rows[name] for name in fields} | named)
 
 
 def _length(rows: dict[str, list[Any]]) -> int:

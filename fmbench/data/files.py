@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from fmbench.data.formats import Wanted
 from fmbench.data.rows import SPLITS, RawData, Rows
@@ -36,15 +36,15 @@ class Layout(Spec):
     header: bool = Field(default=True, description="whether csv and tsv files start with column names")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
 
-    @model_validator(mode="after")
-    def _known_format(self) -> Layout:
-        if self.format is not None and self.format not in FORMATS:
-            hint = nearest(self.format, FORMATS)
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, name: str | None) -> str | None:
+        if name is not None and name not in FORMATS:
+            hint = nearest(name, FORMATS)
             raise ValueError(
-                f"unknown format {self.format!r}; "
-                + (f"did you mean {hint!r}?" if hint else f"known: {', '.join(FORMATS)}")
+                f"unknown format {name!r}; " + (f"did you mean {hint!r}?" if hint else f"known: {', '.join(FORMATS)}")
             )
-        return self
+        return name
 
 
 class Files:
@@ -73,14 +73,15 @@ def read_layout(
 ) -> dict[str, list[Rows]]:
     """Read `paths` (split -> files) as `layout` says; the problems of all files come together."""
     problems: list[Problem] = []
-    unknown = [field for field in layout.columns if field not in (*fields, *optional)]
     problems += [
         Problem(
-            f"columns: this task has no field {field!r} (it has {', '.join(fields)})",
+            f"{key}: this task has no field {field!r} (it has {', '.join(fields)})",
             None,
             nearest(field, [*fields, *optional]),
         )
-        for field in unknown
+        for key, named in (("columns", layout.columns), ("values", layout.values))
+        for field in named
+        if field not in (*fields, *optional)
     ]
     wanted = Wanted(fields, optional, layout.columns, layout.encoding, layout.header, layout.delimiter)
     splits: dict[str, list[Rows]] = {}
@@ -97,6 +98,8 @@ def read_layout(
 
 
 def _read(path: Path, format: str | None, wanted: Wanted) -> Rows:
+    if path.is_dir():
+        raise InputError(Problem("is a folder, not a file", Place(str(path))))
     if not path.is_file():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         what = "no such file" if path.parent.is_dir() else f"no such folder as {path.parent}"
@@ -126,5 +129,12 @@ def _rename(rows: Rows, values: dict[str, dict[str, str]]) -> Rows:
     columns: dict[str, list[Any]] = dict(rows.columns)
     for field, names in values.items():
         if field in columns:
-            columns[field] = [names.get(str(value), value) for value in columns[field]]
+            columns[field] = [renamed(value, names) for value in columns[field]]
     return Rows(columns, rows.file, rows.lines)
+
+
+def renamed(value: Any, names: dict[str, str]) -> Any:
+    """`value` under its new name, and each item of a list under its own."""
+    if isinstance(value, list):
+        return [names.get(str(item), item) for item in value]
+    return names.get(str(value), value)

@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,28 +46,43 @@ class Wanted:
     def column(self, field: str) -> str | int:
         return (self.columns or {}).get(field, field)
 
+    def names(self, field: str) -> bool:
+        """Whether the column of an optional field was named, so that it must be there."""
+        return field in (self.columns or {})
+
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
     """A text stream of a plain or gzipped file."""
     raw: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - the wrapper closes it
-    return io.TextIOWrapper(raw, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
+    with_mark = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+    return io.TextIOWrapper(raw, encoding="utf-8-sig" if with_mark else encoding, newline="")
 
 
 def _lines(path: Path, wanted: Wanted) -> Iterator[tuple[int, str]]:
-    """Numbered lines without their line ends. Raises InputError with the line where decoding or unpacking fails."""
-    number = 0
+    """Numbered lines with their line ends. Raises InputError with the line where decoding or unpacking fails."""
     try:
         with open_text(path, wanted.encoding) as stream:
-            for number, line in enumerate(stream, 1):
-                yield number, line.rstrip("\r\n")
+            yield from enumerate(stream, 1)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         what = f"not {wanted.encoding} (byte 0x{byte:02x}); set `encoding`"
-        raise InputError(Problem(what, Place(str(path), number + 1))) from None
+        raise InputError(Problem(what, Place(str(path), _undecodable_line(path, wanted.encoding)))) from None
+    except UnicodeError as error:
+        raise InputError(Problem(f"not {wanted.encoding}: {error}", Place(str(path)))) from None
     except LookupError:
         raise InputError(Problem(f"unknown encoding {wanted.encoding!r}", Place(str(path)))) from None
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(Problem(f"not a whole gzip file: {error}", Place(str(path)))) from None
+
+
+def _undecodable_line(path: Path, encoding: str) -> int:
+    """The line of the first byte that is not `encoding`; the stream reads in blocks, so it cannot tell."""
+    with open_text(path, encoding) as stream:
+        raw = bytes(stream.buffer.read())
+    try:
+        return raw.decode(encoding).count("\n") + 1
+    except UnicodeDecodeError as error:
+        return raw[: error.start].decode(encoding, "ignore").count("\n") + 1
 
 
 def read_csv(path: Path, wanted: Wanted) -> Rows:
@@ -84,7 +100,7 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
 
     def lines() -> Iterator[str]:
         for position[0], line in _lines(path, wanted):
-            yield line + "\n"
+            yield line
 
     quote = None if quoting == csv.QUOTE_NONE else '"'
     reader = csv.reader(lines(), delimiter=delimiter, quoting=quoting, quotechar=quote, strict=True)  # type: ignore[arg-type]
@@ -92,8 +108,10 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
     columns: dict[str, list[Any]] = {}
     picks: dict[str, int] = {}
     width, numbers, problems = 0, [], []
+    end = 0
     try:
         for record in reader:
+            start, end = end + 1, position[0]
             if not record:
                 continue
             if not picks:
@@ -105,13 +123,13 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
                     continue
             if len(record) != width:
                 what = f"{len(record)} columns where the first line has {width}"
-                problems.append(Problem(what, Place(str(path), position[0])))
+                problems.append(Problem(what, Place(str(path), start)))
                 continue
-            numbers.append(position[0])
+            numbers.append(start)
             for field, index in picks.items():
                 columns[field].append(record[index])
     except csv.Error as error:
-        problems.append(Problem(f"not valid: {error}", Place(str(path), position[0])))
+        problems.append(Problem(f"not valid: {error}", Place(str(path), end + 1)))
     if problems:
         raise InputError(_first(problems))
     return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)
@@ -130,7 +148,7 @@ def _pick(path: Path, wanted: Wanted, header: list[str] | None, width: int) -> d
                 problems.append(Problem(f"no column {column}: there are {width}", Place(str(path), 1)))
         elif column in known:
             picks[field] = known.index(column)
-        elif field in wanted.fields or field in (wanted.columns or {}):
+        elif field in wanted.fields or wanted.names(field):
             have = f"the columns are {', '.join(known)}" if known else "it has no header, so give its number"
             problems.append(
                 Problem(
@@ -154,16 +172,16 @@ def read_jsonl(path: Path, wanted: Wanted) -> Rows:
         place = Place(str(path), number)
         try:
             record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+            json.dumps(record, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
             column = error.colno if isinstance(error, json.JSONDecodeError) else None
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
-            problems.append(Problem(f"not valid JSON: {reason}", Place(str(path), number, column)))
+            problems.append(Problem(f"not valid JSON: {_reason(error)}", Place(str(path), number, column)))
             continue
         if not isinstance(record, dict):
             problems.append(Problem("not a JSON object", place))
             continue
         if not columns:
-            present = [f for f in wanted.optional if str(wanted.column(f)) in record]
+            present = [f for f in wanted.optional if wanted.names(f) or str(wanted.column(f)) in record]
             columns = {field: [] for field in (*wanted.fields, *present)}
         missing = [str(wanted.column(field)) for field in columns if str(wanted.column(field)) not in record]
         if missing:
@@ -178,10 +196,21 @@ def read_jsonl(path: Path, wanted: Wanted) -> Rows:
     return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)
 
 
-def read_conll(path: Path, wanted: Wanted) -> Rows:
-    """One token a line, columns separated by white space (or tabs), a blank line between sentences.
+def _reason(error: ValueError | RecursionError) -> str:
+    match error:
+        case json.JSONDecodeError():
+            return error.msg
+        case UnicodeEncodeError():
+            return "half of a surrogate pair"
+        case RecursionError():
+            return "nested too deep"
+    return "a number of too many digits"
 
-    `-DOCSTART-` lines open a document; its number becomes the column `document`.
+
+def read_conll(path: Path, wanted: Wanted) -> Rows:
+    """One token a line, columns separated by spaces (or tabs), a blank line between sentences.
+
+    `-DOCSTART-` lines open a document; file name and number become the column `document`.
     """
     tokens: list[list[str]] = []
     tags: list[list[str]] = []
@@ -189,10 +218,16 @@ def read_conll(path: Path, wanted: Wanted) -> Rows:
     documents: list[str] = []
     problems: list[Problem] = []
     width, document, open_sentence = 0, 0, False
-    at = {field: wanted.column(field) for field in ("tokens", "tags")}
-    at = {field: (0 if field == "tokens" else -1) if isinstance(c, str) else c for field, c in at.items()}
-    for number, line in _lines(path, wanted):
-        parts = line.split("\t") if "\t" in line else line.split()
+    at = {"tokens": 0, "tags": -1}
+    for field, column in (wanted.columns or {}).items():
+        if not isinstance(column, int):
+            raise InputError(Problem(f"column {column!r} for the field {field!r}: conll columns are numbers, from 0",
+                                     Place(str(path), 1)))  # fmt: skip
+        if field in at:
+            at[field] = column
+    for number, ended in _lines(path, wanted):
+        line = ended.rstrip("\r\n")
+        parts = line.split("\t") if "\t" in line else [part for part in line.split(" ") if part]
         if not line.strip() or parts[0] == "-DOCSTART-":
             open_sentence = False
             document += bool(line.strip())
@@ -207,14 +242,12 @@ def read_conll(path: Path, wanted: Wanted) -> Rows:
             tokens.append([])
             tags.append([])
             numbers.append(number)
-            documents.append(str(document))
-        try:
-            tokens[-1].append(parts[int(at["tokens"])])
-            tags[-1].append(parts[int(at["tags"])])
-        except IndexError:
-            raise InputError(
-                Problem(f"no column {at['tokens']} or {at['tags']}: there are {width}", Place(str(path), number))
-            ) from None
+            documents.append(f"{path.name}:{document}")
+        outside = [column for column in at.values() if not -width <= column < width]
+        if outside:
+            raise InputError(Problem(f"no column {outside[0]}: there are {width}", Place(str(path), number)))
+        tokens[-1].append(parts[at["tokens"]])
+        tags[-1].append(parts[at["tags"]])
     if problems:
         raise InputError(_first(problems))
     return Rows({"tokens": tokens, "tags": tags, "document": documents}, str(path), numbers)
@@ -232,7 +265,7 @@ def read_inline_entities(path: Path, wanted: Wanted) -> Rows:
         if not line.strip():
             continue
         if line.startswith("# doc "):
-            document, _, topic = line.removeprefix("# doc ").partition(" ")
+            document, _, topic = line.removeprefix("# doc ").strip().partition(" ")
             continue
         tokens: list[str] = []
         tags: list[str] = []
@@ -259,14 +292,16 @@ def read_parquet(path: Path, wanted: Wanted) -> Rows:
 
     try:
         names = pq.read_schema(path).names
-        present = [f for f in wanted.optional if wanted.column(f) in names]
-        picks = {field: str(wanted.column(field)) for field in (*wanted.fields, *present)}
+        present = [f for f in wanted.optional if wanted.names(f) or wanted.column(f) in names]
+        asked = {field: wanted.column(field) for field in (*wanted.fields, *present)}
+        numbered = {i: name for i, name in enumerate(names)} | {i - len(names): name for i, name in enumerate(names)}
+        picks = {f: numbered.get(c, str(c)) if isinstance(c, int) else c for f, c in asked.items()}
         missing = [name for name in picks.values() if name not in names]
         if missing:
             what = f"no column {missing[0]!r}: the columns are {', '.join(names)}"
             raise InputError(Problem(what, Place(str(path)), nearest(missing[0], names)))
         table = pq.read_table(path, columns=list(picks.values()))
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise InputError(Problem(f"not a readable parquet file: {error}", Place(str(path)))) from None
     return Rows({field: table[name].to_pylist() for field, name in picks.items()}, str(path))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fmbench.data.files import Layout, SplitName, read_layout
+from fmbench.data.files import Layout, SplitName, read_layout, renamed
 from fmbench.data.formats import Wanted
 from fmbench.data.rows import RawData, Rows
 from fmbench.errors import InputError, Problem, nearest, one_line
@@ -70,7 +70,9 @@ def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
     where = f"{spec.hub}@{spec.revision[:8]}"
     datasets.disable_progress_bars()
     try:
-        data = datasets.load_dataset(spec.hub, spec.config, split=name, revision=spec.revision)
+        data = datasets.load_dataset(
+            spec.hub, spec.config, split=name, revision=spec.revision, cache_dir=_cache(spec, datasets.config)
+        )
     except Exception as error:  # noqa: BLE001 - the client raises anything from OSError to ValueError
         hint = ""
         if spec.local is not None and not os.environ.get("FMBENCH_DATA"):
@@ -88,11 +90,16 @@ def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
     return Rows(columns, f"{where}/{name}")
 
 
+def _cache(spec: Hub.Spec, config: Any) -> str:
+    """A folder for this revision alone: without network the client takes the latest rows of any that it finds."""
+    return str(Path(config.HF_DATASETS_CACHE) / "fmbench" / spec.revision / (spec.config or "default"))
+
+
 def _plain(feature: Any, values: list[Any], names: dict[str, str]) -> list[Any]:
     """Class numbers as their names, also inside lists; then `names` applied."""
     inner = getattr(feature, "feature", None)
     if hasattr(feature, "int2str"):
         values = [feature.int2str(value) if value is not None and value >= 0 else None for value in values]
     elif inner is not None and hasattr(inner, "int2str"):
-        values = [[inner.int2str(item) for item in row] for row in values]
-    return [names.get(str(value), value) for value in values] if names else values
+        values = [row and [inner.int2str(item) for item in row] for row in values]
+    return [renamed(value, names) for value in values] if names else values

@@ -1,11 +1,11 @@
-"""Arrays kept on disk under the hash of what made them: tokens and features."""
+"""Arrays kept on disk under the hash of what made them."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,22 @@ class ArrayCache:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder if folder is not None else cache_folder() / "arrays"
 
-    def get(self, key: str, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
-        """The array under `key`, made and stored if it is not there; and whether it was there."""
-        path = self.folder / key[:2] / f"{key}.npy"
+    def load(self, key: str) -> np.ndarray | None:
+        """The array stored under `key`, or None."""
         try:
-            return np.load(path, allow_pickle=False), True
-        except (OSError, ValueError, EOFError):
-            pass
-        array = make()
+            with self._path(key).open("rb") as stream:
+                return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+        except Exception:  # noqa: BLE001 - a broken header raises anything, MemoryError and TokenError included
+            return None
+
+    def store(self, key: str, array: np.ndarray) -> None:
+        """Keep `array` under `key`."""
         stream = io.BytesIO()
         np.save(stream, array, allow_pickle=False)
-        write_atomic(path, stream.getvalue())
-        return array, False
+        write_atomic(self._path(key), stream.getvalue())
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npy"
 
 
 def content_key(parts: Sequence[Any], *arrays: np.ndarray) -> str:

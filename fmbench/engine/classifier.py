@@ -29,15 +29,43 @@ class PaddedTrunk(nn.Module):
 
     def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
         """input_ids [total_tokens], lengths [n_sequences] on the CPU -> hidden states [total_tokens, hidden]."""
-        sequences = input_ids.split(lengths.tolist())
-        padded = nn.utils.rnn.pad_sequence(list(sequences), batch_first=True)
-        real = torch.arange(padded.shape[1], device=padded.device)[None] < lengths.to(padded.device)[:, None]
+        padded, real = self._pad(input_ids, lengths)
         return self.network(input_ids=padded, attention_mask=real.long()).last_hidden_state[real]
+
+    def hidden_states(self, input_ids: Tensor, lengths: Tensor) -> list[Tensor]:
+        """The same after the embeddings and after every layer."""
+        padded, real = self._pad(input_ids, lengths)
+        found = self.network(input_ids=padded, attention_mask=real.long(), output_hidden_states=True).hidden_states
+        return [hidden[real] for hidden in found]
+
+    @staticmethod
+    def _pad(input_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        padded = nn.utils.rnn.pad_sequence(list(input_ids.split(lengths.tolist())), batch_first=True)
+        real = torch.arange(padded.shape[1], device=padded.device)[None] < lengths.to(padded.device)[:, None]
+        return padded, real
 
 
 def trunk_of(network: Any, dropout: float | None = None) -> nn.Module:
     """The packed trunk of a transformers encoder if its architecture is known, else the padded one."""
     return PackedEncoder(network, dropout) if supports(network) else PaddedTrunk(network)
+
+
+def hidden_states(trunk: Any, input_ids: Tensor, lengths: Tensor) -> list[Tensor]:
+    """Hidden states [total_tokens, hidden] after the embeddings and after every layer, of either trunk."""
+    if isinstance(trunk, PaddedTrunk):
+        return trunk.hidden_states(input_ids, lengths)
+    found = [trunk.embed(input_ids, lengths)]
+    for layer in range(trunk.num_layers):
+        found.append(trunk.layers(found[-1], lengths, layer, layer + 1))
+    return found
+
+
+def hidden_state(trunk: Any, input_ids: Tensor, lengths: Tensor, layer: int) -> Tensor:
+    """The hidden states after one layer (0: the embeddings); layers above it are not computed where that can be."""
+    if isinstance(trunk, PaddedTrunk):
+        return trunk.hidden_states(input_ids, lengths)[layer]
+    hidden: Tensor = trunk(input_ids, lengths, stop=layer)
+    return hidden
 
 
 def execution_path(trunk: nn.Module) -> str:

@@ -18,9 +18,9 @@ Tokenize = Callable[[Sequence[Any]], Sequences]
 def subword_tokenizer(tokenizer: Any, readout: Readout, max_length: int) -> Tokenize:
     """Batch tokenisation with a fast tokenizer of transformers.
 
-    Texts longer than `max_length` subwords are cut, and counted. Sentences of words are never cut: a long one is split
-    at word boundaries into several sequences, and each word is read at its first subword (at the first special token if
-    it has none, as a lone control character does).
+    Texts longer than `max_length` subwords are cut, and counted. Sentences of words are not cut but split at word
+    boundaries into several sequences (a single word that is longer loses its end, and is counted); each word is read at
+    its first subword (at the first special token if it has none, as a lone control character does).
 
     Args:
         tokenizer: a fast tokenizer.
@@ -31,6 +31,8 @@ def subword_tokenizer(tokenizer: Any, readout: Readout, max_length: int) -> Toke
     room = max_length - len(prefix) - len(suffix)
 
     def texts(inputs: Sequence[Any]) -> Sequences:
+        if not len(inputs):
+            return _flat([])
         encoded = tokenizer(
             list(inputs),
             add_special_tokens=False,
@@ -56,19 +58,23 @@ def subword_tokenizer(tokenizer: Any, readout: Readout, max_length: int) -> Toke
         )
         rows: list[list[int]] = []
         reads: list[list[int]] = []
+        cut = 0
         for i, words in enumerate(inputs):
-            for ids, first in _chunks(encoded["input_ids"][i], encoded.word_ids(i), len(words), room):
+            pieces = _chunks(encoded["input_ids"][i], encoded.word_ids(i), len(words), room)
+            cut += sum(len(ids) for ids, _ in pieces) < len(encoded["input_ids"][i])
+            for ids, first in pieces:
                 rows.append([*prefix, *ids, *suffix])
                 reads.append([len(prefix) + at if at >= 0 else 0 for at in first])
-        return _flat(rows, reads)
+        return _flat(rows, reads, cut)
 
     return texts if readout == "sequence" else sentences
 
 
-def model_tokenizer(model: Encoder, config: Any, readout: Readout) -> Tokenize:
+def model_tokenizer(model: Encoder, readout: Readout) -> Tokenize:
     """The tokenisation that belongs to a pretrained encoder, within its longest sequence."""
     tokenizer = model.tokenizer(words=readout == "token")
     limits = [model.settings.max_length, int(tokenizer.model_max_length)]
+    config = model.network.config
     positions = getattr(config, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:
         after_padding = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")

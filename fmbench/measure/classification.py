@@ -13,10 +13,10 @@ KINDS = frozenset({"text-classification"})
 
 
 def class_counts(predictions: pa.Table, labels: Sequence[str]) -> Counts:
-    """Counts of every example over the label space and whatever else is in the gold."""
+    """Counts of every example over the label space and whatever else is in the gold or the predictions."""
     gold = np.array(predictions["gold"].to_pylist(), dtype=object)
     predicted = np.array(predictions["prediction"].to_pylist(), dtype=object)
-    space = tuple(dict.fromkeys([*labels, *sorted(set(gold) - set(labels))]))
+    space = tuple(dict.fromkeys([*labels, *sorted({*gold, *predicted} - set(labels))]))
     array = np.zeros((len(gold), len(space), 3), dtype=np.int32)
     for i, label in enumerate(space):
         array[:, i, 1] = predicted == label

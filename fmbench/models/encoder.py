@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -55,27 +57,26 @@ class PretrainedEncoder:
         folder = resolve(model)
         digest = weights_sha256(folder)
         if weights.hub is not None:
-            return Identity(f"hub: {weights.hub}", weights.revision or folder.name, digest)
+            return Identity(f"hub: {weights.hub}", folder.name, digest)
         if weights.package is not None:
-            from importlib.metadata import version
-
-            return Identity(f"package: {weights.package}", version(weights.package), digest)
+            return Identity(f"package: {weights.package}", _package_version(weights.package), digest)
         return Identity(f"folder: {weights.folder}", None, digest)
 
     @staticmethod
     def load(model: Model) -> Encoder:
-        return Encoder(
-            resolve(model), model.settings, bool(model.spec.weights and model.spec.weights.trust_remote_code)
-        )
+        folder = resolve(model)
+        trust_remote_code = bool(model.spec.weights and model.spec.weights.trust_remote_code)
+        return Encoder(folder, model.settings, trust_remote_code, load_network(folder, trust_remote_code))
 
 
 @dataclass
 class Encoder:
-    """A pretrained encoder's folder, with its tokenizer and network loaded on demand."""
+    """A pretrained encoder: a fresh copy of its network in fp32 and evaluation mode, and where its files are."""
 
     folder: Path
     settings: PretrainedEncoder.Settings
     trust_remote_code: bool
+    network: Any
 
     def tokenizer(self, words: bool) -> Any:
         """The fast tokenizer; `words` for input that is split into words already."""
@@ -90,27 +91,19 @@ class Encoder:
             raise CellFailed(f"the tokenizer of {self.folder} is not a fast one (no tokenizer.json)")
         return tokenizer
 
-    def network(self) -> Any:
-        """A fresh copy of the pretrained network in fp32, in evaluation mode."""
-        import torch
-        from transformers import AutoModel
 
-        with _explained(self.folder):
-            network = AutoModel.from_pretrained(
-                self.folder, dtype=torch.float32, local_files_only=True, trust_remote_code=self.trust_remote_code
-            )
-        if network.config.is_encoder_decoder:
-            raise CellFailed("an encoder-decoder model cannot be used as an encoder")
-        return network.eval()
+def load_network(folder: Path, trust_remote_code: bool) -> Any:
+    """The network in `folder`, in fp32 and evaluation mode. Raises CellFailed if it is no encoder."""
+    import torch
+    from transformers import AutoModel
 
-    @property
-    def tokenizer_key(self) -> str:
-        """Changes whenever the tokenizer does."""
-        digest = hashlib.sha256()
-        for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
-            path = self.folder / name
-            digest.update(path.read_bytes() if path.is_file() else b"")
-        return digest.hexdigest()
+    with _explained(folder):
+        network = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    if network.config.is_encoder_decoder:
+        raise CellFailed("an encoder-decoder model cannot be used as an encoder")
+    return network.eval()
 
 
 class _explained:
@@ -134,14 +127,27 @@ def local_folder(weights: Weights, base: Path) -> Path | None:
     """The folder of a package or of a path, None if the package is not installed."""
     if weights.package is None:
         return base / Path(weights.folder or ".").expanduser()
-    spec = importlib.util.find_spec(weights.package)
+    try:
+        spec = importlib.util.find_spec(weights.package)
+    except (ModuleNotFoundError, ValueError):
+        return None
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(next(iter(spec.submodule_search_locations))) / (weights.folder or ".")
 
 
+def _package_version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def resolve(model: Model) -> Path:
-    """The folder with the model's files; a hub repository is downloaded at its revision, or taken from the cache."""
+    """The folder with the model's files; a hub repository is downloaded at its revision, or taken from the cache.
+
+    Raises CellFailed if the hub does not give it, or gives no model.
+    """
     weights = model.spec.weights
     assert weights is not None
     if weights.hub is None:
@@ -157,6 +163,8 @@ def resolve(model: Model) -> Path:
             folder = Path(snapshot_download(weights.hub, revision=weights.revision, allow_patterns=[*wanted, "*.bin"]))
     except Exception as error:
         raise CellFailed(f"cannot fetch {weights.hub} from the hub: {one_line(str(error))[:300]}") from error
+    if not (folder / "config.json").is_file() or not weight_files(folder):
+        raise CellFailed(f"{weights.hub} has no config.json or no weights ({' or '.join(WEIGHT_FILES)})")
     return folder
 
 
@@ -175,9 +183,11 @@ def weights_sha256(folder: Path) -> str:
     stamp = json.dumps([[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files])
     memory = cache_folder() / "weights" / hashlib.sha256(stamp.encode()).hexdigest()
     try:
-        return memory.read_text()
+        known = memory.read_bytes()
     except OSError:
-        pass
+        known = b""
+    if re.fullmatch(rb"[0-9a-f]{64}", known):
+        return known.decode()
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:

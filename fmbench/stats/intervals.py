@@ -42,10 +42,14 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
 
 
 def cluster_sums(statistics: np.ndarray, clusters: Sequence[object] | None) -> np.ndarray:
-    """Sums of `statistics` [n_items, ...] within clusters -> [n_clusters, ...]; the items without clusters."""
+    """Sums of `statistics` [n_items, ...] within clusters -> [n_clusters, ...]; the items without clusters.
+
+    An item whose label is None belongs to no other and is a cluster of its own.
+    """
     if clusters is None:
         return statistics
-    _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    keys = [f"alone {i}" if label is None else f"cluster {label}" for i, label in enumerate(clusters)]
+    _, index = np.unique(np.asarray(keys), return_inverse=True)
     sums = np.zeros((index.max() + 1, *statistics.shape[1:]), dtype=np.float64)
     np.add.at(sums, index, statistics)
     return sums
@@ -91,14 +95,15 @@ def crossed_bootstrap(
         clusters: a label for each item; items of one cluster are drawn together.
     """
     rng = np.random.default_rng(seed)
+    what = "items" if clusters is None else "clusters"
     sums = resampled_sums([cluster_sums(run, clusters) for run in runs], draws, rng)
     scores = np.stack([value(run) for run in sums])
     k = len(runs)
     if k == 1:
-        return _percentile(scores[0], level, "bootstrap over items; 1 seed, training variance unknown")
+        return _percentile(scores[0], level, f"bootstrap over {what}; 1 seed, training variance unknown")
     picks = rng.integers(0, k, size=(k, draws))
     mean = np.take_along_axis(scores, picks, axis=0).mean(axis=0)
-    return _percentile(mean, level, f"crossed bootstrap over items and {k} seeds")
+    return _percentile(mean, level, f"crossed bootstrap over {what} and {k} seeds")
 
 
 def resampled_sums(runs: Sequence[np.ndarray], draws: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -132,14 +137,19 @@ def mean_t(samples: Sequence[float] | np.ndarray, level: float = 0.95) -> Interv
 
 
 def quantile(samples: Sequence[float] | np.ndarray, q: float, level: float = 0.95) -> Interval:
-    """Distribution-free interval of the q-quantile from order statistics (Conover 1999, section 3.2)."""
+    """Distribution-free interval of the q-quantile from order statistics (Conover 1999, section 3.2).
+
+    With too few samples no order statistic lies far enough out, and the interval is NaN.
+    """
     from scipy.stats import binom
 
     values = np.sort(np.asarray(samples, dtype=np.float64))
     n = len(values)
     low = int(binom.ppf((1 - level) / 2, n, q))
     high = int(binom.ppf(0.5 + level / 2, n, q))
-    return Interval(float(values[max(low - 1, 0)]), float(values[min(high, n - 1)]), "order statistics")
+    if low < 1 or high > n - 1:
+        return Interval(float("nan"), float("nan"), "none: too few samples")
+    return Interval(float(values[low - 1]), float(values[high]), "order statistics")
 
 
 def _percentile(scores: np.ndarray, level: float, method: str) -> Interval:

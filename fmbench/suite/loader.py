@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def _named(problems: Problems, name: str, at: YamlPath, base: Path, what: str, l
         problems.add(f"no such {what.removesuffix('s')} file: {path}", at)
         return None
     try:
-        return load(path)
+        return replace(load(path), place=problems.document.place(at))
     except InputError as error:
         problems.extend(error, at)
         return None

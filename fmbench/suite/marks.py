@@ -23,6 +23,8 @@ _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
           "null": None, "Null": None, "NULL": None, "~": None, "": None}  # fmt: skip
 _INT = re.compile(r"[-+]?[0-9]+\Z")
+_INT_IN_OTHER_BASE = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 
 
@@ -73,6 +75,10 @@ def parse_yaml(text: str, file: str) -> Document:
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         what = one_line(", ".join(part for part in (error.problem, error.context) if part))
         raise InputError(Problem(f"not valid YAML: {what}", place)) from None
+    except yaml.reader.ReaderError as error:
+        before = text.encode()[: error.position].decode(errors="ignore")
+        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise InputError(Problem(f"not valid YAML: {error.reason} (U+{error.character:04X})", place)) from None
     except yaml.YAMLError as error:
         raise InputError(Problem(f"not valid YAML: {one_line(str(error))}", Place(file))) from None
     if node is None:
@@ -112,6 +118,8 @@ class _Converter:
 
     def convert(self, node: yaml.Node, path: YamlPath, parents: tuple[int, ...]) -> Any:
         self.nodes += 1
+        if len(parents) > MAX_DEPTH:
+            raise InputError(Problem(f"nested more than {MAX_DEPTH} levels deep", Place(self.file, *_mark(node))))
         if self.nodes > MAX_NODES or id(node) in parents:
             what = f"more than {MAX_NODES:,} values" if self.nodes > MAX_NODES else "an alias to its own parent"
             raise InputError(Problem(f"{what}; aliases may not be used to blow up a file",
@@ -120,7 +128,7 @@ class _Converter:
         parents = (*parents, id(node))
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
-        if not node.tag.endswith((":map", ":seq")):
+        if node.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "!"):
             self.problem(f"the tag {node.tag!r} is not allowed", node)
         if isinstance(node, yaml.SequenceNode):
             return [self.convert(item, (*path, i), parents) for i, item in enumerate(node.value)]
@@ -152,8 +160,12 @@ def plain_scalar(text: str) -> Any:
         return _WORDS[text]
     if _INT.match(text) and len(text) < 20:
         return int(text)
+    if _INT_IN_OTHER_BASE.match(text) and len(text) < 20:
+        return int(text, 0)
     if _FLOAT.match(text):
         return float(text)
+    if _NOT_FINITE.match(text):
+        return float(text.replace(".", ""))
     return text
 
 

@@ -101,8 +101,8 @@ def _select(suite: Suite, selection: Selection) -> Suite:
 
 
 def slug(name: str) -> str:
-    """`name` as one safe path component; different names stay different."""
+    """`name` as one safe path component; different names stay different (`~` is in no name that is safe as it is)."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip("._-")[:80]
     if safe == name:
         return safe
-    return f"{safe or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return f"{safe or 'x'}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"

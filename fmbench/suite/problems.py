@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -30,7 +31,7 @@ class Problems:
 
     def raise_any(self) -> None:
         if self.found:
-            raise InputError(sorted(set(self.found), key=_order))
+            raise InputError(sorted(dict.fromkeys(self.found), key=_order))
 
     def lookup(self, registry: Registry, name: str, path: YamlPath, *, key: bool = False) -> Any:
         """`registry[name]`, or None with a problem noted."""
@@ -50,12 +51,12 @@ class Problems:
         try:
             return model.model_validate(value)
         except ValidationError as error:
-            for item in error.errors(include_url=False):
+            for item in _one_for_each_union(error.errors(include_url=False)):
                 self._note(model, item, path)
             return None
 
     def _note(self, model: type[BaseModel], item: Any, base: YamlPath) -> None:
-        loc = tuple(part for part in item["loc"] if not _is_union_branch(part))
+        loc = _without_branches(item["loc"])
         path = (*base, *loc)
         name = str(loc[-1]) if loc else "value"
         if item["type"] == "extra_forbidden":
@@ -63,9 +64,13 @@ class Problems:
             self.add(f"unknown key {name!r}", path, key=True, hint=nearest(name, known))
         elif item["type"] == "missing":
             self.add(f"missing key {name!r}", path[:-1])
+        elif item["loc"][-1:] == ("[key]",):
+            known = re.findall(r"'([^']*)'", item.get("ctx", {}).get("expected", ""))
+            self.add(f"{_dotted(loc)}: {_sentence(item)}", path, key=True, hint=nearest(name, known))
+        elif item["type"] == "value_error":
+            self.add(f"{_dotted(loc)}: {_sentence(item)}", path)
         else:
-            what = item["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("String ", "")
-            self.add(f"{'.'.join(map(str, loc)) or 'value'}: {what}, got {short(item['input'])}", path)
+            self.add(f"{_dotted(loc)}: {_sentence(item)}, got {short(item['input'])}", path)
 
 
 def short(value: Any, limit: int = 40) -> str:
@@ -76,6 +81,35 @@ def short(value: Any, limit: int = 40) -> str:
 def _order(problem: Problem) -> tuple[str, int, int]:
     place = problem.place
     return (place.file, place.line or 0, place.column or 0) if place else ("", 0, 0)
+
+
+def _one_for_each_union(items: list[Any]) -> list[Any]:
+    """The branches of a union that one value violates, told as one; left out where something inside is told."""
+    found: dict[tuple[Any, ...], Any] = {}
+    for item in items:
+        loc = _without_branches(item["loc"])
+        if loc == tuple(item["loc"]):
+            found[(loc, len(found))] = item
+        elif (loc,) not in found:
+            found[(loc,)] = item
+        elif _sentence(item) not in _sentence(found[(loc,)]):
+            before = found[(loc,)]
+            found[(loc,)] = {**before, "msg": f"{before['msg']} or {_sentence(item).removeprefix('should be ')}"}
+    deeper = {key[0][:i] for key in found for i in range(len(key[0]))}
+    return [item for key, item in found.items() if len(key) > 1 or key[0] not in deeper]
+
+
+def _sentence(item: Any) -> str:
+    text: str = item["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("String ", "")
+    return re.sub(r"^(List|Dictionary) (.*) after validation, not \d+$", r"\2", text)
+
+
+def _dotted(loc: YamlPath) -> str:
+    return ".".join(map(str, loc)) or "value"
+
+
+def _without_branches(loc: tuple[str | int, ...]) -> YamlPath:
+    return tuple(part for part in loc if not _is_union_branch(part))
 
 
 def _is_union_branch(part: str | int) -> bool:

@@ -17,7 +17,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 class Spec(BaseModel):
     """Base of everything that is declared: unknown keys are errors, types are not guessed, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Limits(Spec):
@@ -70,10 +70,12 @@ class TaskFile(Spec):
 class Weights(Spec):
     """Where a pretrained model lies: exactly one of a Python package, a folder, or a hub repository."""
 
-    package: str | None = Field(default=None, description="importable package that carries the weights")
-    folder: str | None = Field(default=None, description="folder, inside the package if one is named")
-    hub: str | None = Field(default=None, description="ORG/NAME on the model hub")
-    revision: str | None = Field(default=None, description="commit of the hub repository")
+    package: str | None = Field(
+        default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="importable package that carries the weights"
+    )
+    folder: str | None = Field(default=None, min_length=1, description="folder, inside the package if one is named")
+    hub: str | None = Field(default=None, pattern=r"^[\w.-]+(/[\w.-]+)?$", description="ORG/NAME on the model hub")
+    revision: str | None = Field(default=None, min_length=1, description="commit of the hub repository")
     trust_remote_code: bool = Field(default=False, description="run code that the repository brings")
 
 

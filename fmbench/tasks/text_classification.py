@@ -33,7 +33,7 @@ class TextClassification:
                 problems.append(
                     Problem(f"the text is {'empty' if isinstance(text, str) else 'not a string'}", rows.place(i))
                 )
-            if label is None or isinstance(label, list | dict) or not str(label).strip():
+            if label is None or label != label or isinstance(label, list | dict) or not str(label).strip():
                 problems.append(Problem("the label is empty or not a word", rows.place(i)))
             texts.append(text)
             labels.append(str(label).strip())

@@ -1,0 +1,154 @@
+"""The cache of arrays gives back what was put in, and treats whatever is broken as absent."""
+
+from __future__ import annotations
+
+import io
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from fmbench.engine.cache import ArrayCache, content_key
+from fmbench.files import cache_folder, write_atomic
+
+KEY = "ab" * 32
+ARRAY = np.arange(12.0).reshape(3, 4)
+
+
+def stored(folder: Path) -> tuple[ArrayCache, Path]:
+    cache = ArrayCache(folder)
+    cache.store(KEY, ARRAY)
+    (path,) = (path for path in folder.rglob("*") if path.is_file())
+    return cache, path
+
+
+def npz() -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, a=ARRAY)
+    return stream.getvalue()
+
+
+def test_an_array_comes_back_as_it_was(tmp_path: Path) -> None:
+    cache = ArrayCache(tmp_path)
+    assert cache.load(KEY) is None
+    for array in (ARRAY, np.zeros((0, 3), np.float32), np.array([1, 2], np.int64)[::-1], np.float32(2.5).reshape(())):
+        cache.store(KEY, array)
+        found = cache.load(KEY)
+        assert found is not None
+        assert (found.dtype, found.shape) == (array.dtype, array.shape)
+        assert np.array_equal(found, array)
+
+
+def test_the_folder_is_in_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FMBENCH_CACHE", str(tmp_path / "mine"))
+    assert cache_folder() == tmp_path / "mine"
+    assert ArrayCache().folder == tmp_path / "mine" / "arrays"
+    monkeypatch.delenv("FMBENCH_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "fmbench"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_folder() == tmp_path / "home" / ".cache" / "fmbench"
+
+
+def test_a_file_cut_anywhere_counts_as_absent(tmp_path: Path) -> None:
+    cache, path = stored(tmp_path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        assert cache.load(KEY) is None, length
+    path.write_bytes(whole)
+    assert cache.load(KEY) is not None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"garbage",
+        b"PK\x03\x04 not a zip",
+        b"\x80\x04K\x01.",
+        npz(),
+        b"\x93NUMPY\x01\x00\x10\x00(((((((((((((((\n",
+        b"\x93NUMPY\x01\x00\x46\x00"
+        + b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999,), }".ljust(69)
+        + b"\n",
+        b"\x93NUMPY\x01\x00\x46\x00"
+        + b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(69)
+        + b"\n\x80\x04N.",
+    ],
+    ids=["empty", "text", "broken-zip", "pickle", "npz", "header-tokens", "huge-shape", "objects"],
+)
+def test_a_foreign_file_counts_as_absent_and_is_replaced(tmp_path: Path, content: bytes) -> None:
+    cache, path = stored(tmp_path)
+    path.write_bytes(content)
+    assert cache.load(KEY) is None
+    cache.store(KEY, ARRAY)
+    assert np.array_equal(cache.load(KEY), ARRAY)
+
+
+def test_random_damage_to_the_header_never_raises(tmp_path: Path) -> None:
+    cache, path = stored(tmp_path)
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    outcomes = set()
+    for _ in range(800):
+        damaged = bytearray(whole)
+        for _ in range(rng.randint(1, 3)):
+            damaged[rng.randrange(128)] = rng.randrange(256)
+        path.write_bytes(bytes(damaged))
+        outcomes.add(type(cache.load(KEY)))
+    assert outcomes == {type(None), np.ndarray}
+
+
+def test_a_folder_in_the_place_of_a_file_counts_as_absent(tmp_path: Path) -> None:
+    (tmp_path / KEY[:2] / f"{KEY}.npy").mkdir(parents=True)
+    assert ArrayCache(tmp_path).load(KEY) is None
+
+
+def test_many_writers_of_one_key_leave_one_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "shared" / "file"
+    contents = [bytes([i]) * 100_000 for i in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: write_atomic(path, content), contents))
+    assert path.read_bytes() in contents
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, b"old")
+    with pytest.raises(TypeError):
+        write_atomic(path, "not bytes")  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+small_arrays = arrays.arrays(st.sampled_from([np.int64, np.float32]), arrays.array_shapes(max_dims=2, max_side=3))
+
+
+@given(small_arrays, small_arrays)
+def test_the_key_is_the_content(a: np.ndarray, b: np.ndarray) -> None:
+    same = (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+    assert (content_key(["x"], a) == content_key(["x"], b)) == same
+    assert content_key(["x"], a) == content_key(["x"], np.asfortranarray(a))
+
+
+def test_the_key_knows_the_order_and_the_parts() -> None:
+    one, two = np.array([1]), np.array([2])
+    keys = {
+        content_key(["x"], one, two),
+        content_key(["x"], two, one),
+        content_key(["y"], one, two),
+        content_key(["x"], one),
+        content_key(["x"], np.array([1, 2])),
+        content_key(["x"], np.array([[1, 2]])),
+        content_key(["x"]),
+    }
+    assert len(keys) == 7
+    assert content_key([{"a": 1, "b": 2}]) == content_key([{"b": 2, "a": 1}])

@@ -1,0 +1,174 @@
+"""quality(): what is measured, in which order, with which interval; and properties of every registered metric."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fmbench.measure.measurement import Measurement, measured
+from fmbench.measure.metric import Metric
+from fmbench.measure.quality import quality, score
+from fmbench.measure.report import read_report
+from fmbench.registry import KINDS, METRICS
+from fmbench.stats.intervals import Bootstrap, Interval, wilson
+
+LABELS = {"text-classification": ("bad", "good", "so-so"), "token-classification": ("LOC", "PER")}
+KIND_OF = {name: kind for name, metric in METRICS.items() for kind in metric.kinds}
+
+
+def predictions(kind: str, n: int = 80, wrong: float = 0.25, seed: int = 0) -> pa.Table:
+    """Predictions of which a share is wrong; column `author` groups ten rows each."""
+    rng = np.random.default_rng(seed)
+    labels = LABELS[kind]
+    author = [f"author-{i // 10}" for i in range(n)]
+    if kind == "text-classification":
+        gold = rng.choice(labels, n)
+        guess = np.where(rng.random(n) < wrong, rng.choice(labels, n), gold)
+        return pa.table({"gold": gold.tolist(), "prediction": guess.tolist(), "author": author})
+    gold_tags, guess_tags = [], []
+    for _ in range(n):
+        tags = rng.choice(KINDS[kind].outputs(labels), rng.integers(1, 10))
+        gold_tags.append(tags.tolist())
+        other = rng.choice(KINDS[kind].outputs(labels), len(tags))
+        guess_tags.append(np.where(rng.random(len(tags)) < wrong, other, tags).tolist())
+    return pa.table({"gold": gold_tags, "prediction": guess_tags, "author": author})
+
+
+def all_metrics(kind: str) -> list[str]:
+    return [name for name, metric in METRICS.items() if kind in metric.kinds]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_goes_by_its_registered_name_and_belongs_to_a_kind(name: str) -> None:
+    metric: Metric = METRICS[name]
+    assert metric.name == name
+    assert metric.kinds and metric.kinds <= set(KINDS)
+    low, high = metric.range
+    assert low <= metric.chance(4) < high
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_perfect_predictions_reach_the_top_and_all_are_in_range(name: str) -> None:
+    metric: Metric = METRICS[name]
+    kind = KIND_OF[name]
+    perfect = predictions(kind, wrong=0.0)
+    assert score(metric, perfect, LABELS[kind]) == metric.range[1]
+    values = [score(metric, predictions(kind, wrong=wrong), LABELS[kind]) for wrong in (0.1, 0.5, 1.0)]
+    assert all(metric.range[0] <= value < metric.range[1] for value in values)
+    assert values == sorted(values, reverse=metric.higher_is_better)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_no_metric_depends_on_the_order_of_the_examples(name: str) -> None:
+    metric: Metric = METRICS[name]
+    table = predictions(KIND_OF[name])
+    shuffled = table.take(np.random.default_rng(1).permutation(len(table)))
+    assert score(metric, shuffled, LABELS[KIND_OF[name]]) == score(metric, table, LABELS[KIND_OF[name]])
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_no_value_of_quality_depends_on_the_order_of_the_examples(kind: str) -> None:
+    table = predictions(kind)
+    shuffled = table.take(np.random.default_rng(1).permutation(len(table)))
+    rows, again = (quality(t, all_metrics(kind), LABELS[kind]) for t in (table, shuffled))
+    assert [(r.metric, r.slice, r.value, r.n) for r in rows] == [(r.metric, r.slice, r.value, r.n) for r in again]
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("cluster_key", [None, "author"])
+def test_every_value_lies_in_its_interval_and_the_bare_score_agrees(kind: str, cluster_key: str | None) -> None:
+    table = predictions(kind)
+    rows = quality(table, all_metrics(kind), LABELS[kind], cluster_key)
+    for row in rows:
+        assert row.low <= row.value <= row.high
+        assert row.low < row.high
+    for row in rows[: len(all_metrics(kind))]:
+        assert row.value == score(METRICS[row.metric], table, LABELS[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "metrics", "prefix"),
+    [
+        ("text-classification", ["weighted_f1", "accuracy"], ""),
+        ("text-classification", ["accuracy", "macro_f1", "weighted_f1"], ""),
+        ("token-classification", ["entity_recall", "token_accuracy", "entity_f1"], "entity_"),
+        ("token-classification", ["token_accuracy", "entity_macro_f1"], "entity_"),
+    ],
+)
+def test_declared_metrics_come_first_and_the_whole_report_follows_once(
+    kind: str, metrics: list[str], prefix: str
+) -> None:
+    rows = quality(predictions(kind), metrics, LABELS[kind])
+    names = [(row.metric, row.slice) for row in rows]
+    assert names[: len(metrics)] == [(name, None) for name in metrics]
+    assert len(names) == len(set(names))
+    scores = ("precision", "recall", "f1")
+    micro = [prefix + name if prefix else f"micro_{name}" for name in scores]
+    averages = {*micro, *(f"{prefix}{average}_{name}" for average in ("macro", "weighted") for name in scores)}
+    by_label = {(prefix + name, label) for label in LABELS[kind] for name in scores}
+    assert set(names) == {(name, None) for name in (*metrics, *averages)} | by_label
+    sliced = [row.slice is not None for row in rows]
+    assert sliced == sorted(sliced), "slices come last"
+    assert [line.label for line in read_report(rows)] == [*LABELS[kind], "micro", "macro", "weighted"]
+
+
+def test_token_accuracy_alone_has_no_report() -> None:
+    rows = quality(predictions("token-classification"), ["token_accuracy"], ("LOC", "PER"))
+    assert [row.metric for row in rows] == ["token_accuracy"]
+    assert read_report(rows) == []
+
+
+def test_accuracy_has_wilsons_interval_where_examples_are_independent() -> None:
+    table = predictions("text-classification")
+    row = quality(table, ["accuracy"], LABELS["text-classification"])[0]
+    right = sum(a == b for a, b in zip(table["gold"].to_pylist(), table["prediction"].to_pylist(), strict=True))
+    assert (row.low, row.high, row.interval) == wilson(right, 80)
+    assert (row.n, row.value) == (80, right / 80)
+
+
+def test_accuracy_is_bootstrapped_where_examples_depend_on_each_other() -> None:
+    n = 200
+    gold = ["good"] * n
+    guess = [("good" if (i // 10) % 3 else "bad") for i in range(n)]
+    table = pa.table({"gold": gold, "prediction": guess, "author": [i // 10 for i in range(n)]})
+    alone, clustered = (quality(table, ["accuracy"], ("bad", "good"), key)[0] for key in (None, "author"))
+    assert clustered.interval == "cluster-bootstrap"
+    assert clustered.value == alone.value
+    assert clustered.high - clustered.low > 2 * (alone.high - alone.low), "ten equal answers an author are one"
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_the_other_metrics_say_how_their_interval_was_found(kind: str) -> None:
+    metrics = all_metrics(kind)
+    for key, method in ((None, "bootstrap"), ("author", "cluster-bootstrap")):
+        rows = quality(predictions(kind), metrics, LABELS[kind], key)
+        assert {row.interval for row in rows if row.metric != "accuracy"} == {method}
+
+
+def test_n_is_the_number_of_examples_and_the_support_of_a_label() -> None:
+    table = predictions("text-classification")
+    rows = quality(table, ["macro_f1"], LABELS["text-classification"])
+    gold = table["gold"].to_pylist()
+    assert {row.n for row in rows if row.slice is None} == {80}
+    for row in rows:
+        assert row.slice is None or row.n == gold.count(row.slice)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_measurement_that_is_not_finite_is_null_and_survives_json(value: float) -> None:
+    row = measured("precision", value, Interval(value, value, "bootstrap"), 0, slice="PER")
+    assert (row.value, row.low, row.high) == (None, None, None)
+    assert Measurement.model_validate_json(row.model_dump_json()) == row
+    assert measured("precision", 0.0, Interval(0.0, 0.0, "bootstrap"), 5).value == 0.0
+
+
+def test_the_interval_is_that_of_the_bootstrap_over_the_counts() -> None:
+    table = predictions("token-classification")
+    metric: Metric = METRICS["entity_f1"]
+    row = quality(table, ["entity_f1"], LABELS["token-classification"], "author")[0]
+    counts = metric.counts(table, LABELS["token-classification"])
+    found = Bootstrap(counts.array, table["author"].to_pylist()).interval(metric.value)
+    assert (row.low, row.high, row.interval) == found

@@ -1,0 +1,290 @@
+"""What every registered task kind keeps: rows conform or are named, targets and decoding are each other's inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fmbench.data.rows import Rows
+from fmbench.errors import InputError
+from fmbench.registry import KINDS, METRICS
+from fmbench.tasks.examples import Examples, n_targets
+from fmbench.tasks.kind import IGNORED, Kind, predictions_table
+from fmbench.tasks.tags import iob2, spans
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Good rows of a kind, a label space without some of their labels, and rows that are wrong with the reason."""
+
+    columns: dict[str, list[Any]]
+    labels: tuple[str, ...]
+    fewer: tuple[str, ...]
+    ignored: list[bool]
+    nothing_to_learn: dict[str, list[Any]]
+    wrong: list[tuple[tuple[Any, Any], str]] = field(default_factory=list)
+
+
+SAMPLES = {
+    "text-classification": Sample(
+        columns={"text": ["fine", " dull ", "so so", "great"], "label": ["good", " bad", 3, "good"]},
+        labels=("3", "bad", "good"),
+        fewer=("good", "3"),
+        ignored=[False, True, False, False],
+        nothing_to_learn={"text": ["a", "b"], "label": ["good", "good"]},
+        wrong=[
+            (("", "good"), "the text is empty"),
+            ((" \n", "good"), "the text is empty"),
+            ((None, "good"), "the text is not a string"),
+            ((7, "good"), "the text is not a string"),
+            (("fine", ""), "the label is empty or not a word"),
+            (("fine", None), "the label is empty or not a word"),
+            (("fine", float("nan")), "the label is empty or not a word"),
+            (("fine", ["good"]), "the label is empty or not a word"),
+        ],
+    ),
+    "token-classification": Sample(
+        columns={
+            "tokens": [["Ada", "Lovelace", "met", "Bo"], ["no"], ["New", "York", "Rome", "!", "Rome"]],
+            "tags": [["B-PER", "L-PER", "O", "U-PER"], ["O"], ["B-LOC", "E-LOC", "S-LOC", "O", "I-LOC"]],
+        },
+        labels=("LOC", "PER"),
+        fewer=("PER",),
+        ignored=[False] * 5 + [True, True, True, False, True],
+        nothing_to_learn={"tokens": [["a", "b"], ["c"]], "tags": [["O", "O"], ["O"]]},
+        wrong=[
+            ((["a", "b"], ["O"]), "2 tokens but 1 tags"),
+            (([], []), "a sentence without tokens"),
+            (("a b", ["O", "O"]), "tokens and tags must be lists, got str and list"),
+            ((["a"], None), "tokens and tags must be lists, got list and NoneType"),
+            ((["a", "b"], ["O", "PER"]), "'PER' is not a tag"),
+            ((["a"], [4]), "4 is not a tag"),
+            ((["a", ""], ["O", "O"]), "a token is empty or not a string"),
+            ((["a", None], ["O", "O"]), "a token is empty or not a string"),
+        ],
+    ),
+}
+every_kind = pytest.mark.parametrize("name", KINDS)
+WRONG = [(name, values, message) for name, sample in SAMPLES.items() for values, message in sample.wrong]
+
+
+def conformed(name: str) -> tuple[Kind, pa.Table]:
+    kind: Kind = KINDS[name]
+    columns, problems = kind.conform(Rows(SAMPLES[name].columns, "good.tsv"))
+    assert not problems
+    ids = [f"row-{i}" for i in range(len(columns[kind.input_field]))]
+    return kind, pa.table({"id": ids, **columns})
+
+
+def one_hot(targets: np.ndarray, n_outputs: int) -> np.ndarray:
+    """Probabilities [n_targets, n_outputs], certain of the gold; of the first class where it is IGNORED."""
+    return np.eye(n_outputs)[np.where(targets == IGNORED, 0, targets)]
+
+
+def test_every_kind_has_a_sample() -> None:
+    assert set(SAMPLES) == set(KINDS)
+
+
+@every_kind
+def test_a_kind_says_what_it_is(name: str) -> None:
+    kind: Kind = KINDS[name]
+    assert kind.name == name
+    assert kind.version >= 1
+    assert {kind.input_field, kind.label_field} <= set(kind.fields)
+    assert kind.readout in ("sequence", "token")
+    assert kind.metrics and all(name in METRICS[metric].kinds for metric in kind.metrics)
+
+
+@every_kind
+def test_good_rows_conform_once_and_for_all_and_keep_their_other_columns(name: str) -> None:
+    kind: Kind = KINDS[name]
+    rows = {**SAMPLES[name].columns, "author": list("abcdefgh")[: len(SAMPLES[name].columns[kind.input_field])]}
+    once, problems = kind.conform(Rows(rows, "good.tsv"))
+    twice, again = kind.conform(Rows(once, "good.tsv"))
+    assert problems == again == []
+    assert once == twice
+    assert once["author"] == rows["author"]
+    assert kind.labels(once) == SAMPLES[name].labels
+    assert kind.labels({**once, kind.label_field: once[kind.label_field][::-1]}) == SAMPLES[name].labels
+
+
+@every_kind
+def test_certain_scores_of_the_targets_decode_to_the_gold(name: str) -> None:
+    kind, table = conformed(name)
+    labels = SAMPLES[name].labels
+    outputs = kind.outputs(labels)
+    targets = kind.targets(table, labels)
+    assert targets.dtype == np.int64
+    assert len(targets) == n_targets(kind, table[kind.input_field].to_pylist())
+    assert targets.min() >= 0 and targets.max() < len(outputs) == len(set(outputs))
+    prediction, stored = kind.decode(one_hot(targets, len(outputs)), table, labels)
+    assert prediction.to_pylist() == table[kind.label_field].to_pylist()
+    assert len(prediction) == len(stored) == len(table)
+
+
+@every_kind
+def test_the_order_of_the_label_space_is_the_order_of_the_outputs(name: str) -> None:
+    kind, table = conformed(name)
+    labels = SAMPLES[name].labels[::-1]
+    targets = kind.targets(table, labels)
+    prediction, _ = kind.decode(one_hot(targets, len(kind.outputs(labels))), table, labels)
+    assert prediction.to_pylist() == table[kind.label_field].to_pylist()
+    assert (targets != kind.targets(table, SAMPLES[name].labels)).any()
+
+
+@every_kind
+def test_labels_outside_of_the_label_space_are_ignored(name: str) -> None:
+    kind, table = conformed(name)
+    targets = kind.targets(table, SAMPLES[name].fewer)
+    assert (targets == IGNORED).tolist() == SAMPLES[name].ignored
+    assert targets.max() < len(kind.outputs(SAMPLES[name].fewer))
+    assert kind.targets(table.slice(0, 0), SAMPLES[name].labels).shape == (0,)
+
+
+@pytest.mark.parametrize(("name", "values", "message"), WRONG)
+def test_a_wrong_row_is_named_by_file_and_line(name: str, values: tuple[Any, Any], message: str) -> None:
+    kind: Kind = KINDS[name]
+    columns = {key: [*SAMPLES[name].columns[key], value] for key, value in zip(kind.fields, values, strict=True)}
+    lines = [2 * i + 2 for i in range(len(columns[kind.input_field]))]
+    _, problems = kind.conform(Rows(columns, "folder/train.tsv", lines))
+    assert [str(problem.place) for problem in problems] == [f"folder/train.tsv:{lines[-1]}"]
+    assert str(problems[0]).startswith(f"folder/train.tsv:{lines[-1]}: {message}")
+    _, without_lines = kind.conform(Rows(columns, "train.parquet"))
+    assert str(without_lines[0]).startswith(f"train.parquet: {message}")
+
+
+@every_kind
+def test_the_first_twenty_wrong_rows_are_named(name: str) -> None:
+    kind: Kind = KINDS[name]
+    values, _ = SAMPLES[name].wrong[0]
+    columns = {key: [value] * 30 for key, value in zip(kind.fields, values, strict=True)}
+    _, problems = kind.conform(Rows(columns, "train.tsv", range(1, 31)))
+    assert [problem.place.line for problem in problems if problem.place] == list(range(1, 21))
+
+
+anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["", "O", "B-x", "word"]))
+cells = st.one_of(anything, st.lists(anything, max_size=3), st.dictionaries(st.just("a"), anything, max_size=1))
+
+
+@every_kind
+@given(rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=4))
+def test_whatever_the_rows_hold_they_conform_or_are_named(name: str, rows: list[tuple[Any, Any]]) -> None:
+    kind: Kind = KINDS[name]
+    columns = {key: list(values) for key, values in zip(kind.fields, zip(*rows, strict=True), strict=True)}
+    good, problems = kind.conform(Rows(columns, "any.jsonl", range(1, len(rows) + 1)))
+    assert all(problem.place and problem.place.line for problem in problems)
+    if not problems:
+        labels = kind.labels(good)
+        table = pa.table({"id": [str(i) for i in range(len(rows))], **good})
+        targets = kind.targets(table, labels)
+        assert (targets != IGNORED).all()
+        assert len(targets) == n_targets(kind, good[kind.input_field])
+
+
+@every_kind
+def test_strata_name_one_stratum_a_row(name: str) -> None:
+    kind, table = conformed(name)
+    strata = kind.strata(table.to_pydict())
+    expected = {
+        "text-classification": ["good", "bad", "3", "good"],
+        "token-classification": ["entity", "none", "entity"],
+    }
+    assert strata == expected[name]
+
+
+@every_kind
+def test_rows_from_which_nothing_can_be_learned(name: str) -> None:
+    kind, table = conformed(name)
+    sample = SAMPLES[name]
+    assert kind.degenerate(table.to_pydict(), sample.labels) is None
+    reason = kind.degenerate(sample.nothing_to_learn, sample.labels)
+    assert reason and "nothing to learn" in reason
+    undeclared = kind.degenerate(table.to_pydict(), sample.fewer)
+    (missing,) = set(sample.labels) - set(sample.fewer)
+    assert undeclared and undeclared.endswith(f"not declared: {missing}")
+
+
+@every_kind
+def test_examples_show_the_table_through_the_kind(name: str) -> None:
+    kind, table = conformed(name)
+    data = Examples(kind, SAMPLES[name].labels, table, table.slice(0, 2))
+    assert data.outputs == kind.outputs(data.labels)
+    assert data.inputs(data.validation) == table[kind.input_field].to_pylist()[:2]
+    assert len(data.targets(data.validation)) == n_targets(kind, data.inputs(data.validation))
+
+
+@every_kind
+def test_the_table_of_predictions(name: str) -> None:
+    kind, table = conformed(name)
+    labels = SAMPLES[name].labels
+    table = table.append_column("author", pa.array(["x"] * len(table)))
+    scores = one_hot(kind.targets(table, labels), len(kind.outputs(labels)))
+    found = predictions_table(kind, table, scores, labels)
+    assert found.column_names == ["example_id", "perturbation", "gold", "prediction", "scores", "author"]
+    assert found["example_id"].to_pylist() == table["id"].to_pylist()
+    assert found["gold"].to_pylist() == found["prediction"].to_pylist() == table[kind.label_field].to_pylist()
+    assert set(found["perturbation"].to_pylist()) == {""}
+    typos = predictions_table(kind, table, scores, labels, "typos")
+    assert set(typos["perturbation"].to_pylist()) == {"typos"}
+
+
+@every_kind
+@pytest.mark.parametrize("column", ["gold", "prediction", "scores", "perturbation", "example_id"])
+def test_a_column_never_takes_the_place_of_a_prediction(name: str, column: str) -> None:
+    kind, table = conformed(name)
+    labels = SAMPLES[name].labels
+    scores = one_hot(kind.targets(table, labels), len(kind.outputs(labels)))
+    table = table.append_column(column, pa.array(["x"] * len(table)))
+    with pytest.raises(InputError, match=f"column '{column}'"):
+        predictions_table(kind, table, scores, labels)
+
+
+def test_text_scores_are_stored_whole_and_tag_scores_as_the_best() -> None:
+    kind, table = conformed("text-classification")
+    probabilities = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.0, 1.0, 0.0]])
+    prediction, stored = kind.decode(probabilities, table, ("a", "b", "c"))
+    assert prediction.to_pylist() == ["b", "a", "c", "b"]
+    np.testing.assert_allclose(stored.to_pylist(), probabilities, rtol=1e-6)
+    kind, table = conformed("token-classification")
+    probabilities = np.full((10, 5), 0.1)
+    probabilities[np.arange(10), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]] = 0.6
+    prediction, stored = kind.decode(probabilities, table, ("LOC", "PER"))
+    assert prediction.to_pylist() == [
+        ["O", "B-LOC", "I-LOC", "B-PER"],
+        ["I-PER"],
+        ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"],
+    ]
+    np.testing.assert_allclose(np.concatenate(stored.to_pylist()), [0.6] * 10, rtol=1e-6)
+
+
+def test_tags_of_any_scheme_are_kept_as_iob2() -> None:
+    _, table = conformed("token-classification")
+    assert table["tags"].to_pylist() == [
+        ["B-PER", "I-PER", "O", "B-PER"],
+        ["O"],
+        ["B-LOC", "I-LOC", "B-LOC", "O", "B-LOC"],
+    ]
+
+
+tags = st.lists(st.sampled_from(["O", "B-a", "I-a", "B-b", "I-b", "E-b", "S-a"]), min_size=1, max_size=9)
+
+
+@given(st.lists(tags, min_size=1, max_size=8))
+def test_sentences_of_any_lengths_keep_their_rows(sentences: list[list[str]]) -> None:
+    kind: Kind = KINDS["token-classification"]
+    tokens = [[f"w{i}" for i in range(len(sentence))] for sentence in sentences]
+    columns, problems = kind.conform(Rows({"tokens": tokens, "tags": sentences}, "any.conll"))
+    assert not problems
+    assert columns["tags"] == [iob2(spans(sentence), len(sentence)) for sentence in sentences]
+    labels = ("a", "b")
+    for table in (pa.table(columns), pa.table(columns).slice(1)):
+        scores = one_hot(kind.targets(table, labels), len(kind.outputs(labels)))
+        prediction, stored = kind.decode(scores, table, labels)
+        assert prediction.to_pylist() == table["tags"].to_pylist()
+        assert [len(row) for row in stored.to_pylist()] == [len(row) for row in table["tokens"].to_pylist()]
