@@ -79,6 +79,8 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
         raise InputError(problems)
     columns = {split: rows for split, (rows, _) in splits.items()}
     notes = raw.notes + tuple(_cut_missing(columns, kind, task.spec.split))
+    if raw.expected_sha256 is not None:
+        _refuse_other_rows(task, raw, columns, list(kind.fields))
     if limit is not None:
         columns = {split: {name: values[:limit] for name, values in rows.items()} for split, rows in columns.items()}
         notes += (f"limited to the first {limit} rows of each split",)
@@ -99,6 +101,14 @@ def fingerprint(splits: dict[str, pa.Table], fields: list[str]) -> str:
             line = json.dumps([split, *values], ensure_ascii=False, separators=(",", ":"))
             digest.update(line.encode() + b"\n")
     return digest.hexdigest()
+
+
+def _refuse_other_rows(task: Task, raw: RawData, columns: dict[str, dict[str, list[Any]]], fields: list[str]) -> None:
+    tables = {split: _table(columns[split], split, fields) for split in SPLITS}
+    found = fingerprint(tables, fields)
+    if found != raw.expected_sha256:
+        what = f"the rows from {raw.source} have sha256 {found}, not the pinned {raw.expected_sha256}"
+        raise InputError(Problem(f"task {task.name!r}: {what}", task.place))
 
 
 def _concatenate(kind: Any, pieces: list[Rows]) -> tuple[dict[str, list[Any]], list[Problem]]:

@@ -21,6 +21,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import InputError, Place, Problem, nearest
 
 MAX_PROBLEMS = 20
+LONGEST_FIELD = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
     columns: dict[str, list[Any]] = {}
     picks: dict[str, int] = {}
     width, numbers, problems = 0, [], []
-    end = 0
+    end, field_limit = 0, csv.field_size_limit(LONGEST_FIELD)
     try:
         for record in reader:
             start, end = end + 1, position[0]
@@ -130,6 +131,8 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
                 columns[field].append(record[index])
     except csv.Error as error:
         problems.append(Problem(f"not valid: {error}", Place(str(path), end + 1)))
+    finally:
+        csv.field_size_limit(field_limit)
     if problems:
         raise InputError(_first(problems))
     return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fmbench.data.files import Layout, SplitName, read_layout, renamed
 from fmbench.data.formats import Wanted
@@ -30,13 +30,32 @@ class Hub:
 
     class Spec(Layout):
         hub: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="ORG/NAME of the data set")
-        revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="commit of the repository, 40 hex digits")
+        revision: str | None = Field(
+            default=None, pattern=r"^[0-9a-f]{40}$", description="commit of the repository, 40 hex digits"
+        )
+        branch: str | None = Field(default=None, description="instead of a commit; needs rows_sha256, as it can move")
+        rows_sha256: str | None = Field(
+            default=None, pattern=r"^[0-9a-f]{64}$", description="fingerprint that the rows must have; else refused"
+        )
         config: str | None = None
         splits: dict[SplitName, str] = Field(
             default={"train": "train", "validation": "validation", "test": "test"},
             description="our split -> split of the data set",
         )
         local: LocalCopy | None = None
+
+        @model_validator(mode="after")
+        def _pinned(self) -> Hub.Spec:
+            if self.revision is None and (self.branch is None or self.rows_sha256 is None):
+                raise ValueError("not pinned: give a `revision` of 40 hex digits, or a `branch` and its `rows_sha256`")
+            if self.revision is not None and self.branch is not None:
+                raise ValueError("give a `revision` or a `branch`, not both")
+            return self
+
+        @property
+        def reference(self) -> str:
+            """The commit or branch to ask the hub for."""
+            return str(self.revision or self.branch)
 
     @staticmethod
     def at_hand(spec: Hub.Spec, base: Path) -> bool:
@@ -48,12 +67,12 @@ class Hub:
         if spec.local is not None and folder is not None:
             paths: dict[str, list[Path]] = {split: [folder / name] for split, name in spec.local.files.items()}
             source = f"local copy: $FMBENCH_DATA/{spec.local.folder} ({', '.join(spec.local.files.values())})"
-            return RawData(read_layout(spec.local, paths, fields, optional), source)
+            return RawData(read_layout(spec.local, paths, fields, optional), source, expected_sha256=spec.rows_sha256)
         wanted = Wanted(fields, optional, spec.columns)
         splits: dict[str, list[Rows]] = {
             split: [_download(spec, split, name, wanted)] for split, name in spec.splits.items()
         }
-        return RawData(splits, f"hub: {spec.hub}", spec.revision)
+        return RawData(splits, f"hub: {spec.hub}", spec.reference, expected_sha256=spec.rows_sha256)
 
 
 def _local_folder(spec: Hub.Spec) -> Path | None:
@@ -67,11 +86,11 @@ def _local_folder(spec: Hub.Spec) -> Path | None:
 def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
     import datasets
 
-    where = f"{spec.hub}@{spec.revision[:8]}"
+    where = f"{spec.hub}@{spec.reference[:24]}"
     datasets.disable_progress_bars()
     try:
         data = datasets.load_dataset(
-            spec.hub, spec.config, split=name, revision=spec.revision, cache_dir=_cache(spec, datasets.config)
+            spec.hub, spec.config, split=name, revision=spec.reference, cache_dir=_cache(spec, datasets.config)
         )
     except Exception as error:  # noqa: BLE001 - the client raises anything from OSError to ValueError
         hint = ""
@@ -92,7 +111,7 @@ def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
 
 def _cache(spec: Hub.Spec, config: Any) -> str:
     """A folder for this revision alone: without network the client takes the latest rows of any that it finds."""
-    return str(Path(config.HF_DATASETS_CACHE) / "fmbench" / spec.revision / (spec.config or "default"))
+    return str(Path(config.HF_DATASETS_CACHE) / "fmbench" / spec.reference.replace("/", "_") / (spec.config or "default"))
 
 
 def _plain(feature: Any, values: list[Any], names: dict[str, str]) -> list[Any]:

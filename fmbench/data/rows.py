@@ -34,12 +34,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class RawData:
-    """What a source read: for each split the pieces it was read from, and what to say about their origin."""
+    """What a source read: for each split the pieces it was read from, and what to say about their origin.
+
+    With `expected_sha256`, rows of any other fingerprint are refused.
+    """
 
     splits: dict[str, list[Rows]]
     source: str
     revision: str | None = None
     notes: tuple[str, ...] = field(default=())
+    expected_sha256: str | None = None
 
     def column(self, split: str, name: str) -> Iterator[Any]:
         for piece in self.splits[split]:

@@ -6,11 +6,13 @@ import csv
 import json
 import os
 import re
+import zlib
 from pathlib import Path
 
 from fmbench.data.files import SUFFIXES
 from fmbench.data.formats import open_text
-from fmbench.errors import InputError, Place, Problem, nearest
+from fmbench.errors import InputError, Place, Problem, nearest, one_line
+from fmbench.suite.marks import plain_scalar
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "question", "title")
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "intent", "topic", "y", "rating", "stars")
@@ -56,12 +58,12 @@ def starter_suite(data: Path, target: Path, text: str | None, label: str | None)
     format = SUFFIXES.get(suffix.lower())
     if format is None:
         raise InputError(Problem(f"the name ends in none of {', '.join('.' + s for s in SUFFIXES)}", Place(str(data))))
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "my-data"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:80] or "my-data"
     common = {
-        "file": target,
-        "name": name,
+        "file": one_line(str(target)),
+        "name": name if isinstance(plain_scalar(name), str) else _quoted(name),
         "format": format,
-        "train": json.dumps(os.path.relpath(data, target.parent), ensure_ascii=False),
+        "train": _quoted(os.path.relpath(data, target.parent)),
     }
     if format == "conll":
         return TEMPLATE.format(
@@ -77,7 +79,7 @@ def starter_suite(data: Path, target: Path, text: str | None, label: str | None)
         "text": _choose(data, columns, text, TEXT_NAMES, "text"),
         "label": _choose(data, columns, label, LABEL_NAMES, "label"),
     }
-    quoted = ", ".join(f"{field}: {json.dumps(column, ensure_ascii=False)}" for field, column in picks.items())
+    quoted = ", ".join(f"{field}: {_quoted(column)}" for field, column in picks.items())
     return TEMPLATE.format(
         **common,
         kind="text-classification",
@@ -88,23 +90,38 @@ def starter_suite(data: Path, target: Path, text: str | None, label: str | None)
     )
 
 
-def _columns(data: Path, format: str) -> list[str]:
-    if format == "parquet":
-        import pyarrow.parquet as pq
+def _quoted(text: str) -> str:
+    """`text` as a double-quoted YAML scalar."""
+    escaped = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped)
 
-        return list(pq.read_schema(data).names)
+
+def _columns(data: Path, format: str) -> list[str]:
+    """Column names as the reader of `format` will see them. Raises InputError if the first line does not tell them."""
     try:
+        if format == "parquet":
+            import pyarrow.parquet as pq
+
+            return list(pq.read_schema(data).names)
         with open_text(data, "utf-8") as stream:
             first = stream.readline()
     except UnicodeDecodeError:
         raise InputError(Problem("not UTF-8 text", Place(str(data), 1))) from None
+    except (OSError, EOFError, zlib.error, ValueError) as error:  # ValueError: pyarrow's ArrowInvalid
+        raise InputError(Problem(f"cannot be read: {error}", Place(str(data)))) from None
+    if not first.strip():
+        raise InputError(Problem("the first line is empty" if first else "the file is empty", Place(str(data), 1)))
     if format == "jsonl":
         try:
             record = json.loads(first)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(Problem(f"not valid JSON: {error}", Place(str(data), 1))) from None
-        return list(record) if isinstance(record, dict) else []
-    return next(csv.reader([first], delimiter="\t" if format == "tsv" else ","), [])
+        if not isinstance(record, dict):
+            raise InputError(Problem("not a JSON object", Place(str(data), 1)))
+        return list(record)
+    if format == "tsv":
+        return first.rstrip("\r\n").split("\t")
+    return next(csv.reader([first]))
 
 
 def _choose(data: Path, columns: list[str], asked: str | None, usual: tuple[str, ...], field: str) -> str:

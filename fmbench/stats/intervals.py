@@ -38,7 +38,7 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
     low, high = (centre - half) / scale, (centre + half) / scale
-    return Interval(max(0.0, float(low)), min(1.0, float(high)), "wilson")
+    return Interval(max(0.0, min(float(low), p)), min(1.0, max(float(high), p)), "wilson")
 
 
 def cluster_sums(statistics: np.ndarray, clusters: Sequence[object] | None) -> np.ndarray:
@@ -110,10 +110,15 @@ def resampled_sums(runs: Sequence[np.ndarray], draws: int, rng: np.random.Genera
     """Bootstrap sums [draws, ...] of each of `runs` [n, ...], every draw with the same items in all of them.
 
     Drawn in blocks, so that memory stays near 100 MB whatever n is.
+
+    Raises:
+        ValueError: there are no items.
     """
     n = len(runs[0])
+    if n == 0:
+        raise ValueError("no items to resample")
     flat = np.concatenate([run.reshape(n, -1) for run in runs], axis=1).astype(np.float32)
-    block = max(1, min(draws, 4_000_000 // max(n, 1)))
+    block = max(1, min(draws, 4_000_000 // n))
     parts = []
     for start in range(0, draws, block):
         rows = min(block, draws - start)

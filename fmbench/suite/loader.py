@@ -71,18 +71,18 @@ def load_model(path: Path) -> Model:
 
 
 def _override(document: Document, overrides: Sequence[str]) -> None:
-    for text in overrides:
+    for text in overrides if isinstance(document.value, dict) else ():
         key, equals, raw = text.partition("=")
         if not equals or not key.strip():
             raise InputError(f"--set {text!r}: expected key=value")
         parts = key.strip().split(".")
         node = document.value
-        for part in parts[:-1]:
-            if isinstance(node, dict) and node.get(part) is None:
+        for depth, part in enumerate(parts[:-1], 1):
+            if node.get(part) is None:
                 node[part] = {}
-            node = node[part] if isinstance(node, dict) else None
-        if not isinstance(node, dict):
-            raise InputError(f"--set {text!r}: {'.'.join(parts[:-1])} is not a mapping")
+            node = node[part]
+            if not isinstance(node, dict):
+                raise InputError(f"--set {text!r}: {'.'.join(parts[:depth])} is not a mapping")
         node[parts[-1]] = parse_yaml(raw, "--set").value if raw.strip() else None
 
 

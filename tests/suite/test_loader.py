@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fmbench import catalog
 from fmbench.adapt.finetune import Finetune
+from fmbench.adapt.probe import Probe
 from fmbench.data.files import Files
 from fmbench.errors import InputError
 from fmbench.run.check import check_suite
@@ -82,7 +83,7 @@ def test_everything_is_typed(folder: Path) -> None:
     assert suite.tasks[1].source == "files"
     assert suite.tasks[1].source_spec == Files.Spec(files={"train": "mine.csv"})
     assert suite.adaptations["finetune"] == Finetune.Settings(epochs=2, learning_rate=5e-4)
-    assert suite.adaptations["probe"].C == [0.01, 0.1]
+    assert suite.adaptations["probe"] == Probe.Settings(), "nothing means the defaults"
     assert suite.measures["efficiency"].repeats == 2
     assert suite.limits == Limits(minutes_per_cell=3)
     assert suite.seeds == (0, 1)
@@ -163,11 +164,10 @@ def test_overrides(folder: Path) -> None:
             "adaptations.finetune.epochs=7",
             "limits.minutes_per_cell=1.5",
             "seeds=[3, 4]",
-            "description=a=b: c",
             "measure.efficiency.examples=9",
             "models=[majority, minilm-l6]",
-        )[:3]
-        + ("measure.efficiency.examples=9", "models=[majority, minilm-l6]", "description='x=y'"),
+            "description='x=y'",
+        ),
     )
     assert suite.adaptations["finetune"].epochs == 7
     assert suite.adaptations["finetune"].learning_rate == 5e-4, "what is not overridden stays"
@@ -198,7 +198,6 @@ def test_an_override_makes_the_mapping_that_it_needs(folder: Path) -> None:
         ("adaptations.finetun.epochs=3", "unknown adaptation 'finetun' -> finetune"),
         ("models=[majority", "not valid YAML: did not find expected ',' or ']', while parsing a flow sequence"),
         ("seeds=", "seeds: should be a valid list, got None"),
-        ("seeds=# none", "--set 'seeds=# none': the value is empty"),
     ],
 )
 def test_bad_overrides(folder: Path, override: str, message: str) -> None:
@@ -220,11 +219,14 @@ def test_an_override_of_what_is_no_mapping(tmp_path: Path) -> None:
         ({"adaptations": {"fine-tune": {}}}, "unknown adaptation 'fine-tune' -> finetune"),
         ({"measure": {"efficency": True}}, "unknown measure 'efficency' -> efficiency"),
         ({"limit": {}}, "unknown key 'limit' -> limits"),
-        ({"tasks": [MINE | {"kind": "txt-classification"}]}, "unknown task kind 'txt-classification' -> text-classification"),
+        (
+            {"tasks": [MINE | {"kind": "text-clasification"}]},
+            "unknown task kind 'text-clasification' -> text-classification",
+        ),
         ({"tasks": [MINE | {"metrics": ["macro-f1"]}]}, "unknown metric 'macro-f1' -> macro_f1"),
         ({"tasks": [MINE | {"data": {"corpora": "x"}}]}, " -> corpus"),
     ],
-)  # fmt: skip
+)
 def test_the_nearest_name_is_offered(folder: Path, changes: dict[str, Any], message: str) -> None:
     (found,) = problems(folder, **changes)
     assert found.endswith(message)
@@ -277,16 +279,20 @@ def mutated(value: Any, path: tuple[Any, ...], new: Any, rename: bool) -> Any:
     return made
 
 
+odd = ["", ".", "..", "../x", "a.b", "hf:a", "./", "\0", "name", "str", "list[str]", "[key]", "x" * 400, "é"]
+odd_mapping = st.dictionaries(
+    st.sampled_from(["name", "files", "hub", "package", "a.b"]), st.sampled_from([*odd, None, 1])
+)
 strange = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**70), 2**70),
     st.floats(),
-    st.sampled_from(["", ".", "..", "../x", "a.b", "hf:a", "./", "\0", "name", "str", "list[str]", "[key]", "x" * 400, "é"]),
+    st.sampled_from(odd),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
     st.lists(st.integers() | st.text("ab", max_size=2), max_size=3),
-    st.dictionaries(st.sampled_from(["name", "files", "hub", "package", "a.b"]), st.sampled_from(["", "..", "a.b", None, 1]), max_size=2),
-)  # fmt: skip
+    odd_mapping,
+)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def encode(entities: list[Span], length: int, begin: str, inside: str, end: str,
 def encode_iob1(entities: list[Span], length: int) -> list[str]:
     """B only where an entity touches one of its own type."""
     tags = encode(entities, length, "I", "I", "I", "I")
-    for before, entity in zip(entities, entities[1:], strict=False):
+    for before, entity in pairwise(entities):
         if before[0] == entity[0] and before[2] == entity[1]:
             tags[entity[1]] = f"B-{entity[0]}"
     return tags
