@@ -51,10 +51,18 @@ class Registry(Mapping[str, Any]):
                 module, _, attribute = self._entries[name].partition(":")
                 self._resolved[name] = getattr(importlib.import_module(module), attribute)
             elif name in self._plugins:
-                self._resolved[name] = self._plugins[name].load()
+                self._resolved[name] = self._load(self._plugins[name])
             else:
                 raise UnknownName(self.what, name, list(self))
         return self._resolved[name]
+
+    def _load(self, point: EntryPoint) -> Any:
+        try:
+            return point.load()
+        except Exception as error:
+            package = f" of {point.dist.name}" if point.dist else ""
+            what = f"the plugin{package} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
+            raise InputError(f"{self.what} {point.name!r}: {what}") from error
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries or name in self._plugins

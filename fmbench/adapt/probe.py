@@ -58,7 +58,7 @@ class Probe:
                 context.check_time()
                 head = _logistic(train[layer][part], targets[part], strength, settings.max_iter)
                 score = context.validate(_classify(head, validation[layer], len(data.outputs)))
-                score = score if context.higher_is_better else -score
+                score = -np.inf if np.isnan(score) else score if context.higher_is_better else -score
                 if score > best or not chosen[1]:
                     best, chosen = score, (layer, strength)
         layer, strength = chosen

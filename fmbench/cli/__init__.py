@@ -6,11 +6,15 @@ Nothing heavy is imported before a verb needs it.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
 from fmbench.cli import check, doctor, init, leaderboard, listing, run, score, show
 from fmbench.errors import FmbenchError, one_line
+
+CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
+"""ClickException, of click or of the copy of it that newer versions of Typer bring."""
 
 app = typer.Typer(
     name="fmbench",
@@ -50,18 +54,35 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        app(arguments, prog_name="fmbench")
+        code = app(arguments, prog_name="fmbench", standalone_mode=False)
     except FmbenchError as error:
         if debug:
             raise
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except CLICK_ERROR as error:
+        sys.stderr.write(_usage_error(error))
+        sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if debug:
+            raise
+        sys.stderr.write(f"{one_line(str(error))}\n")
+        sys.exit(2)
     except Exception as error:
         if debug:
             raise
         what = f"{type(error).__name__}: {one_line(str(error))}"
         sys.stderr.write(f"internal error: {what} (--debug shows where; please report it)\n")
         sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_error(error: Any) -> str:
+    """One line for a wrong command line; the whole help where no command was given at all."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return f"{error.format_message()}\n"
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "fmbench"
+    return one_line(f"{command}: {error.format_message()}").removesuffix(".") + f" ({command} -h shows what is right)\n"

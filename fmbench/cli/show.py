@@ -57,7 +57,7 @@ def _report_table(result: Result, rows: Sequence[ReportLine]) -> Table:
     from fmbench.run.progress import percent
 
     sort = "entities" if result.kind == "token-classification" else "classes"
-    title = f"{clip(result.task)} · {clip(result.model)} · {result.adaptation} · seed {result.seed}: {sort}"
+    title = f"{clip(result.task)} · {clip(result.model)} · {clip(result.adaptation)} · seed {result.seed}: {sort}"
     table = Table(title=title, title_justify="left")
     table.add_column("type")
     for name in ("precision", "recall", "F1", "support"):

@@ -72,17 +72,7 @@ def read_layout(
     layout: Layout, paths: dict[str, list[Path]], fields: list[str], optional: list[str]
 ) -> dict[str, list[Rows]]:
     """Read `paths` (split -> files) as `layout` says; the problems of all files come together."""
-    problems: list[Problem] = []
-    problems += [
-        Problem(
-            f"{key}: this task has no field {field!r} (it has {', '.join(fields)})",
-            None,
-            nearest(field, [*fields, *optional]),
-        )
-        for key, named in (("columns", layout.columns), ("values", layout.values))
-        for field in named
-        if field not in (*fields, *optional)
-    ]
+    problems = unknown_fields(layout, fields, optional)
     wanted = Wanted(fields, optional, layout.columns, layout.encoding, layout.header, layout.delimiter)
     splits: dict[str, list[Rows]] = {}
     for split in SPLITS:
@@ -95,6 +85,20 @@ def read_layout(
     if problems:
         raise InputError(problems)
     return splits
+
+
+def unknown_fields(layout: Layout, fields: list[str], optional: list[str]) -> list[Problem]:
+    """A problem for each key of `columns` and `values` that is no field of the task."""
+    return [
+        Problem(
+            f"{key}: this task has no field {field!r} (it has {', '.join(fields)})",
+            None,
+            nearest(field, [*fields, *optional]),
+        )
+        for key, named in (("columns", layout.columns), ("values", layout.values))
+        for field in named
+        if field not in (*fields, *optional)
+    ]
 
 
 def _read(path: Path, format: str | None, wanted: Wanted) -> Rows:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from fmbench.data.files import Layout, SplitName, read_layout, renamed
+from fmbench.data.files import Layout, SplitName, read_layout, renamed, unknown_fields
 from fmbench.data.formats import Wanted
 from fmbench.data.rows import RawData, Rows
 from fmbench.errors import InputError, Problem, nearest, one_line
@@ -68,6 +68,9 @@ class Hub:
             paths: dict[str, list[Path]] = {split: [folder / name] for split, name in spec.local.files.items()}
             source = f"local copy: $FMBENCH_DATA/{spec.local.folder} ({', '.join(spec.local.files.values())})"
             return RawData(read_layout(spec.local, paths, fields, optional), source, expected_sha256=spec.rows_sha256)
+        problems = unknown_fields(spec, fields, optional)
+        if problems:
+            raise InputError(problems)
         wanted = Wanted(fields, optional, spec.columns)
         splits: dict[str, list[Rows]] = {
             split: [_download(spec, split, name, wanted)] for split, name in spec.splits.items()
@@ -111,7 +114,8 @@ def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
 
 def _cache(spec: Hub.Spec, config: Any) -> str:
     """A folder for this revision alone: without network the client takes the latest rows of any that it finds."""
-    return str(Path(config.HF_DATASETS_CACHE) / "fmbench" / spec.reference.replace("/", "_") / (spec.config or "default"))
+    reference = spec.reference.replace("/", "_")
+    return str(Path(config.HF_DATASETS_CACHE) / "fmbench" / reference / (spec.config or "default"))
 
 
 def _plain(feature: Any, values: list[Any], names: dict[str, str]) -> list[Any]:

@@ -97,9 +97,12 @@ def train(
 
 
 def predict(model: Classifier, sequences: Sequences, device: str) -> np.ndarray:
-    """Probabilities, float64 [n_targets, n_outputs]."""
+    """Probabilities, float64 [n_targets, n_outputs]. Raises CellFailed if the model gives anything but numbers."""
     model.eval()
-    return softmax(run_batches(model, sequences, model.head.out_features, device))
+    logits = run_batches(model, sequences, model.head.out_features, device)
+    if not np.isfinite(logits).all():
+        raise CellFailed("the model's scores are not finite: its training has diverged")
+    return softmax(logits)
 
 
 def _step(

@@ -11,7 +11,7 @@ import numpy as np
 
 from fmbench.measure.metric import Metric
 from fmbench.run.result import Result
-from fmbench.stats.intervals import crossed_bootstrap
+from fmbench.stats.intervals import over_seeds
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _interval(entries: list[Entry], metric: Metric) -> tuple[float | None, float
     runs = [entry.counts for entry in entries if entry.counts is not None]
     if not runs or len(runs) < len(entries):
         return None, None, "no stored predictions"
-    found = crossed_bootstrap(runs, metric.value, entries[0].clusters)
+    found = over_seeds(runs, metric.value, entries[0].clusters)
     return found.low, found.high, found.method
 
 

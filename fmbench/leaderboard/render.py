@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fmbench import __version__
+from fmbench.errors import one_line
 from fmbench.leaderboard.board import Board, Row, Section
 
 COLUMNS = (
@@ -105,4 +106,8 @@ def machines(rows: Sequence[Row]) -> list[str]:
 
 
 def _defused(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    """Text on one line, not a formula; numbers as they are."""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -25,10 +25,10 @@ class BiLSTM:
         embedding_size: int = Field(default=64, ge=1)
         hidden_size: int = Field(default=96, ge=1, description="of each direction")
         buckets: int = Field(default=8192, ge=16, description="hash buckets of character n-grams")
-        epochs: int = Field(default=6, ge=1)
-        batch_size: int = Field(default=32, ge=1)
-        learning_rate: float = Field(default=3e-3, gt=0)
-        dropout: float = Field(default=0.3, ge=0, lt=1)
+        epochs: int = Field(default=5, ge=1)
+        batch_size: int = Field(default=8, ge=1)
+        learning_rate: float = Field(default=5e-3, gt=0)
+        dropout: float = Field(default=0.2, ge=0, lt=1)
         max_length: int = Field(default=512, ge=1, description="words; longer inputs are cut or split")
 
     def __init__(self, settings: BiLSTM.Settings) -> None:

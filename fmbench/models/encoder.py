@@ -19,6 +19,7 @@ from fmbench.models.loader import Identity
 from fmbench.suite.schema import Model, Spec, Weights
 
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
 class PretrainedEncoder:
@@ -82,6 +83,8 @@ class Encoder:
         """The fast tokenizer; `words` for input that is split into words already."""
         from transformers import AutoTokenizer
 
+        if not any(list(self.folder.glob(pattern)) for pattern in TOKENIZER_FILES) and not self.trust_remote_code:
+            raise CellFailed(f"no tokenizer ({' or '.join(TOKENIZER_FILES)}) in {self.folder}")
         with _explained(self.folder):
             options = {"local_files_only": True, "trust_remote_code": self.trust_remote_code}
             tokenizer = AutoTokenizer.from_pretrained(self.folder, **options)
@@ -129,7 +132,7 @@ def local_folder(weights: Weights, base: Path) -> Path | None:
         return base / Path(weights.folder or ".").expanduser()
     try:
         spec = importlib.util.find_spec(weights.package)
-    except (ModuleNotFoundError, ValueError):
+    except ValueError:
         return None
     if spec is None or not spec.submodule_search_locations:
         return None

@@ -37,7 +37,7 @@ class Job:
     data: Dataset
     identity: Identity
     hash: str
-    error: FmbenchError | None = None
+    error: Exception | None = None
 
 
 def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]) -> tuple[Result, pa.Table]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fmbench.data.dataset import Dataset, load_dataset
-from fmbench.errors import FmbenchError, NothingMeasured
+from fmbench.errors import NothingMeasured
 from fmbench.models.loader import Identity
 from fmbench.registry import LOADERS
 from fmbench.run.cell import Job, compute, failed, settings_of
@@ -81,7 +81,7 @@ def execute(
 def _prepare(suite: Suite, cell: Cell, data: Dataset, device: str) -> Job:
     try:
         identity = LOADERS[cell.model.spec.loader].identity(cell.model)
-    except FmbenchError as error:
+    except Exception as error:  # noqa: BLE001 - a model that cannot be found fails in its cells, whatever it raises
         return Job(cell, data, Identity("unknown"), "", error)
     return Job(cell, data, identity, cell_hash(cell, data, identity, suite.measures, device))
 
@@ -89,9 +89,10 @@ def _prepare(suite: Suite, cell: Cell, data: Dataset, device: str) -> Job:
 def _stored(store: Store, jobs: Sequence[Job]) -> dict[str, Result]:
     found = {}
     for job in jobs:
-        result = store.result(job.cell.folder)
-        if result is not None and result.status == "ok" and result.cell_hash == job.hash:
-            found[job.cell.folder] = result
+        folder = job.cell.folder
+        result = store.result(folder)
+        if result is not None and result.status == "ok" and result.cell_hash == job.hash and store.is_whole(folder):
+            found[folder] = result
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from fmbench.engine.context import Step
+from fmbench.errors import one_line
 from fmbench.run.result import Result
 from fmbench.suite.plan import Cell
 
@@ -57,7 +58,7 @@ class Lines:
     def cell_finished(self, cell: Cell, result: Result) -> None:
         self.done += 1
         text = f"[{self.done}/{self.cells}] {cell.name}: {headline(result)} ({result.seconds:.1f} s)"
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
     def stop(self) -> None: ...
 
@@ -99,14 +100,14 @@ class Live:
         self.bars.advance(self.run)
         style = "red" if result.error else ""
         text = f"{cell.name}: {headline(result)} ({result.seconds:.1f} s)"
-        self.console.print(text, style=style, markup=False, highlight=False)
+        self.console.print(one_line(text), style=style, markup=False, highlight=False)
 
     def stop(self) -> None:
         self.bars.stop()
 
 
 def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+    return one_line(text).replace("[", r"\[")
 
 
 def display(console: Any) -> Progress:

@@ -31,7 +31,7 @@ def rescore(store: Store) -> tuple[list[Result], int]:
         names = {row.metric for row in fresh}
         kept = [row for row in result.measurements if row.metric not in names]
         updated = result.model_copy(update={"measurements": [*fresh, *kept]})
-        store.save(folder, updated, predictions)
+        store.replace_result(folder, updated)
         scored.append(updated)
     if not scored:
         raise NothingMeasured(f"{store.folder}: no cell has stored predictions")

@@ -50,8 +50,9 @@ class Store:
             return None
 
     def save(self, cell_folder: str, result: Result, predictions: pa.Table | None) -> None:
-        """Predictions first: a result that is there has its predictions. A failed cell has none."""
+        """Predictions first: a result that is there has its predictions, and no others. A failed cell has none."""
         target = self.folder / cell_folder
+        (target / "result.json").unlink(missing_ok=True)
         if predictions is not None:
             stream = io.BytesIO()
             pq.write_table(predictions, stream, compression="zstd")
@@ -59,6 +60,14 @@ class Store:
         else:
             (target / "predictions.parquet").unlink(missing_ok=True)
         write_atomic(target / "result.json", result.to_json())
+
+    def replace_result(self, cell_folder: str, result: Result) -> None:
+        """Another result of the same predictions."""
+        write_atomic(self.folder / cell_folder / "result.json", result.to_json())
+
+    def is_whole(self, cell_folder: str) -> bool:
+        """Whether the predictions of a result are there too."""
+        return (self.folder / cell_folder / "predictions.parquet").is_file()
 
     def write_plan(self, plan: dict[str, Any]) -> None:
         write_atomic(self.folder / "plan.json", (json.dumps(plan, indent=1, ensure_ascii=False) + "\n").encode())
@@ -107,7 +116,7 @@ class Store:
                 status = (self.folder / cell["folder"] / "result.json").stat()
             except OSError:
                 continue
-            marks.append([cell["folder"], status.st_mtime_ns, status.st_size])
+            marks.append([cell, status.st_mtime_ns, status.st_size])
         return json.dumps(marks)
 
 

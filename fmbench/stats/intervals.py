@@ -75,7 +75,7 @@ class Bootstrap:
         return _percentile(value(self.sums), level, self.method)
 
 
-def crossed_bootstrap(
+def over_seeds(
     runs: Sequence[np.ndarray],
     value: Value,
     clusters: Sequence[object] | None = None,
@@ -83,27 +83,33 @@ def crossed_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Interval of the mean score over training seeds, with seeds and items resampled independently.
+    """Interval of the mean score over training seeds, for other seeds and other items.
 
-    The pigeonhole bootstrap for crossed random effects (Owen 2007, Annals of Applied Statistics 1): each draw resamples
-    the items once for all seeds, and the seeds once. With one seed it is the plain bootstrap over items, and the
-    method's name says so.
+    Seeds and items are crossed, so their variances add. The items' arms are a percentile bootstrap in which all seeds see
+    the same draws; the seeds' arm is Student's t on the K scores, as a few seeds know little of their variance; the arms
+    are joined in quadrature (MOVER: Zou and Donner 2008, Statistics in Medicine 27). Resampling the seeds themselves
+    (Owen 2007) would cover only 82 % at K = 3 where training noise dominates. With one seed the interval is over items
+    alone, and the method's name says so.
 
     Args:
         runs: one array [n_items, ...] a seed, over the same items in the same order.
         value: maps sums [..., *run.shape[1:]] to scores [...].
         clusters: a label for each item; items of one cluster are drawn together.
     """
-    rng = np.random.default_rng(seed)
     what = "items" if clusters is None else "clusters"
-    sums = resampled_sums([cluster_sums(run, clusters) for run in runs], draws, rng)
-    scores = np.stack([value(run) for run in sums])
+    sums = resampled_sums([cluster_sums(run, clusters) for run in runs], draws, np.random.default_rng(seed))
+    resampled = np.mean([value(run) for run in sums], axis=0)
     k = len(runs)
     if k == 1:
-        return _percentile(scores[0], level, f"bootstrap over {what}; 1 seed, training variance unknown")
-    picks = rng.integers(0, k, size=(k, draws))
-    mean = np.take_along_axis(scores, picks, axis=0).mean(axis=0)
-    return _percentile(mean, level, f"crossed bootstrap over {what} and {k} seeds")
+        return _percentile(resampled, level, f"bootstrap over {what}; 1 seed, training variance unknown")
+    scores = np.array([float(value(run.sum(axis=0, dtype=np.float64))) for run in runs])
+    mean = float(scores.mean())
+    seeds, items = mean_t(scores, level), _percentile(resampled, level, f"bootstrap over {what}, t over {k} seeds")
+    return Interval(
+        mean - float(np.hypot(mean - seeds.low, mean - items.low)),
+        mean + float(np.hypot(seeds.high - mean, items.high - mean)),
+        items.method,
+    )
 
 
 def resampled_sums(runs: Sequence[np.ndarray], draws: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -113,7 +113,7 @@ def test_numbers_in_json_are_renamed_also_inside_lists(tmp_path: Path, load: Loa
 
 def test_the_problems_of_all_files_come_together(tmp_path: Path, load: Load) -> None:
     (tmp_path / "a.csv").write_text("text,label\nx\n")
-    (tmp_path / "b.jsonl").write_text("{\n")
+    (tmp_path / "b.jsonl").write_text("\n[1]\n")
     (tmp_path / "empty.csv").write_text("text,label\n")
     (tmp_path / "folder.csv").mkdir()
     files = {"train": ["a.csv", "nowhere/c.csv", "folder.csv"], "validation": "b.jsonl", "test": ["empty.csv", "B.jsonl"]}
@@ -126,7 +126,7 @@ def test_the_problems_of_all_files_come_together(tmp_path: Path, load: Load) -> 
         "a.csv:2: 1 columns where the first line has 2",
         "nowhere/c.csv: no such folder as nowhere",
         "folder.csv: is a folder, not a file",
-        "b.jsonl:1:2: not valid JSON: Expecting property name enclosed in double quotes",
+        "b.jsonl:2: not a JSON object",
         "empty.csv: no rows",
         "B.jsonl: no such file; did you mean 'b.jsonl'?",
     ]

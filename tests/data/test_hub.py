@@ -16,9 +16,10 @@ import pytest
 import yaml
 from hub.server import Repo, serve
 
-from fmbench.data.dataset import Dataset
+from fmbench.data.dataset import Dataset, load_dataset
 from fmbench.data.hub import _plain
 from fmbench.errors import InputError
+from fmbench.suite.loader import load_task
 from fmbench.suite.schema import Task
 
 CLIENT = Path(__file__).parent.parent / "hub" / "client.py"
@@ -102,6 +103,8 @@ TASKS: dict[str, dict[str, Any]] = {
     "unknown-revision": {"data": {"hub": "tester/reviews", "revision": NEVER}},
     "unknown-split": {"data": {"hub": "tester/reviews", "revision": NEW}},
     "unknown-column": {"data": {"hub": "tester/reviews", "revision": OLD, "columns": {"text": "txt"}}},
+    "branch": {"data": {"hub": "tester/reviews", "branch": "main", "splits": TWO}},
+    "branch-that-moved": {"data": {"hub": "tester/reviews", "branch": "main", "splits": TWO, "rows_sha256": "0" * 64}},
     "with-local": {
         "data": {
             "hub": "tester/nothing",
@@ -132,6 +135,13 @@ def ask(folder: Path, address: str, offline: bool) -> dict[str, dict[str, Any]]:
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dict[str, Any]]]:
     """What the client says of every task while the hub is there, and after it is gone."""
     folder = tmp_path_factory.mktemp("hub")
+    same = reviews("new train", 8), reviews("new test", 4)
+    for name, columns in zip(("train", "test"), same, strict=True):
+        (folder / f"{name}.jsonl").write_bytes(lines(columns))
+    files = {"files": {split: f"{split}.jsonl" for split in TWO}, "values": {"label": dict(zip("01", NAMES, strict=True))}}
+    local = folder / "local.yaml"
+    local.write_text(yaml.safe_dump({"name": "local", "kind": "text-classification", "data": files}))
+    TASKS["branch"]["data"]["rows_sha256"] = load_dataset(load_task(local)).fingerprint
     for name, content in TASKS.items():
         task = {"name": name, "kind": "text-classification", **content}
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(task))
@@ -163,6 +173,17 @@ def test_each_revision_gives_its_own_rows(answer: dict[str, dict[str, Any]]) -> 
     assert new["fingerprint"] != answer["old"]["fingerprint"]
 
 
+def test_a_branch_is_read_while_it_has_the_rows_that_were_declared(answer: dict[str, dict[str, Any]]) -> None:
+    branch = answer["branch"]
+    assert branch["revision"] == "main"
+    assert branch["splits"] == answer["new"]["splits"]
+    assert branch["fingerprint"] == answer["new"]["fingerprint"]
+    moved = answer["branch-that-moved"]
+    assert moved["type"] == "InputError"
+    assert len(moved["error"]) == 1
+    assert branch["fingerprint"] in moved["error"][0]
+
+
 def test_class_names_are_renamed(answer: dict[str, dict[str, Any]]) -> None:
     assert answer["renamed"]["labels"] == ["bad", "good"]
 
@@ -181,11 +202,11 @@ def test_the_cache_gives_the_same_rows_as_the_hub(answers: dict[str, dict[str, d
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("unknown-repository", "cannot load split 'train' of tester/nothing@11111111 from the hub: "),
-        ("unknown-revision", "cannot load split 'train' of tester/reviews@33333333 from the hub: "),
-        ("unknown-split", "cannot load split 'validation' of tester/reviews@22222222 from the hub: "),
-        ("unknown-column", "tester/reviews@11111111 has no column 'txt' (it has text, label); did you mean 'text'?"),
-        ("with-local", "cannot load split 'train' of tester/nothing@11111111 from the hub: "),
+        ("unknown-repository", "cannot load split 'train' of tester/nothing@111111111111111111111111 from the hub: "),
+        ("unknown-revision", "cannot load split 'train' of tester/reviews@333333333333333333333333 from the hub: "),
+        ("unknown-split", "cannot load split 'validation' of tester/reviews@222222222222222222222222 from the hub: "),
+        ("unknown-column", "tester/reviews@111111111111111111111111 has no column 'txt' (it has text, label); did you mean 'text'?"),
+        ("with-local", "cannot load split 'train' of tester/nothing@111111111111111111111111 from the hub: "),
     ],
 )
 def test_what_cannot_be_had_is_one_clear_line(answer: dict[str, dict[str, Any]], name: str, start: str) -> None:
