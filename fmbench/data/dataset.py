@@ -16,6 +16,10 @@ from fmbench.registry import KINDS, SOURCES
 from fmbench.suite.schema import Split, Task
 
 
+RESERVED = ("id", "example_id", "perturbation", "gold", "prediction", "scores")
+"""Names of the columns of predictions, which no other column may take."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """The rows of a task, as one Arrow table a split.
@@ -169,7 +173,11 @@ def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labe
         if what:
             problems.append(Problem(f"task {task.name!r}: {what}", task.place))
         key = task.spec.cluster_key
-        if key and key not in columns["test"]:
+        if key and (key in kind.fields or key in RESERVED):
+            problems.append(
+                Problem(f"task {task.name!r}: {key!r} cannot be the cluster_key: rename the column", task.place)
+            )
+        elif key and key not in columns["test"]:
             problems.append(Problem(f"task {task.name!r}: no column {key!r} (cluster_key)", task.place))
     return problems
 

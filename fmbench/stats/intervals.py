@@ -85,11 +85,11 @@ def over_seeds(
 ) -> Interval:
     """Interval of the mean score over training seeds, for other seeds and other items.
 
-    Seeds and items are crossed, so their variances add. The items' arms are a percentile bootstrap in which all seeds see
-    the same draws; the seeds' arm is Student's t on the K scores, as a few seeds know little of their variance; the arms
-    are joined in quadrature (MOVER: Zou and Donner 2008, Statistics in Medicine 27). Resampling the seeds themselves
-    (Owen 2007) would cover only 82 % at K = 3 where training noise dominates. With one seed the interval is over items
-    alone, and the method's name says so.
+    Seeds and items are crossed, so their variances add. The items' arms are a percentile bootstrap in which all
+    seeds see the same draws; the seeds' arm is Student's t on the K scores, as a few seeds know little of their
+    variance; the arms are joined in quadrature (MOVER: Zou and Donner 2008, Statistics in Medicine 27). Resampling
+    the seeds themselves (Owen 2007) would cover only 82 % at K = 3 where training noise dominates. With one seed the
+    interval is over items alone, and the method's name says so.
 
     Args:
         runs: one array [n_items, ...] a seed, over the same items in the same order.

@@ -68,7 +68,7 @@ class Problems:
             known = re.findall(r"'([^']*)'", item.get("ctx", {}).get("expected", ""))
             self.add(f"{_dotted(loc)}: {_sentence(item)}", path, key=True, hint=nearest(name, known))
         elif item["type"] == "value_error":
-            self.add(f"{_dotted(loc)}: {_sentence(item)}", path)
+            self.add(f"{_dotted(loc)}: {_sentence(item)}" if loc else _sentence(item), path)
         else:
             self.add(f"{_dotted(loc)}: {_sentence(item)}, got {short(item['input'])}", path)
 

@@ -96,7 +96,7 @@ TASKS: dict[str, dict[str, Any]] = {
             "hub": "tester/entities",
             "revision": OLD,
             "columns": {"tags": "ner_tags", "id": "uid"},
-            "splits": {split: "train" for split in ("train", "validation", "test")},
+            "splits": dict.fromkeys(("train", "validation", "test"), "train"),
         },
     },
     "unknown-repository": {"data": {"hub": "tester/nothing", "revision": OLD}},

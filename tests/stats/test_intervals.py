@@ -348,7 +348,7 @@ def test_variance_is_that_of_the_items_and_that_of_the_seeds(item: float, seed: 
 
 @pytest.mark.parametrize(("n_seeds", "seed"), [(2, 0.1), (3, 0.0), (3, 0.1), (5, 0.1), (10, 0.023), (10, 0.04)])
 def test_over_seeds_covers(n_seeds: int, seed: float) -> None:
-    """300 items with standard deviation 0.4, so 0.023 in the mean; seeds that do not differ, or up to four times that."""
+    """300 items with standard deviation 0.4, so 0.023 in the mean; seeds that differ by 0 to four times that."""
     found = (
         over_seeds(simulate(np.random.default_rng([3, r]), 300, n_seeds, 0.4, seed), ratio, draws=300, seed=r)
         for r in range(REPETITIONS)
