@@ -36,7 +36,7 @@ class Probe:
             default=None, min_length=1, description="layers to choose from, 0 the embeddings, -1 the last; else all"
         )
         C: list[float] = Field(
-            default=[0.003, 0.03], min_length=1, description="inverse regularisation strengths to choose from"
+            default=[0.003, 0.03, 0.3], min_length=1, description="inverse regularisation strengths to choose from"
         )
         max_iter: int = Field(default=200, ge=1)
 

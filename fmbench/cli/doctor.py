@@ -18,10 +18,11 @@ def doctor(json: Json = False) -> None:
     if json:
         typer.echo(json_module.dumps(facts, indent=1))
         return
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("what", "found", title="fmbench doctor", title_justify="left")
+    table = Table("what", "found", title="fmbench doctor", title_justify="left", box=box.SIMPLE)
     for name, value in facts.items():
         table.add_row(name, escape(str(value)))
     console().print(table)

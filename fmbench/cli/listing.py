@@ -32,10 +32,11 @@ def list_names(
     if json:
         typer.echo(json_module.dumps(rows, indent=1, ensure_ascii=False))
         return
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*(rows[0] if rows else ["name"]))
+    table = Table(*(rows[0] if rows else ["name"]), box=box.SIMPLE)
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row.values()))
     console().print(table)

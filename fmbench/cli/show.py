@@ -51,6 +51,7 @@ def show(
 
 
 def _report_table(result: Result, rows: Sequence[ReportLine]) -> Table:
+    from rich import box
     from rich.table import Table
 
     from fmbench.cli.tables import clip
@@ -58,7 +59,7 @@ def _report_table(result: Result, rows: Sequence[ReportLine]) -> Table:
 
     sort = "entities" if result.kind == "token-classification" else "classes"
     title = f"{clip(result.task)} · {clip(result.model)} · {clip(result.adaptation)} · seed {result.seed}: {sort}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
     table.add_column("type")
     for name in ("precision", "recall", "F1", "support"):
         table.add_column(name, justify="right")

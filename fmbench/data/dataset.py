@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,6 @@ from fmbench.data.rows import SPLITS, RawData, Rows
 from fmbench.errors import InputError, Problem
 from fmbench.registry import KINDS, SOURCES
 from fmbench.suite.schema import Split, Task
-
 
 RESERVED = ("id", "example_id", "perturbation", "gold", "prediction", "scores")
 """Names of the columns of predictions, which no other column may take."""
@@ -182,7 +182,7 @@ def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labe
     return problems
 
 
-def _table(rows: dict[str, list[Any]], split: str, fields: tuple[str, ...]) -> pa.Table:
+def _table(rows: dict[str, list[Any]], split: str, fields: Sequence[str]) -> pa.Table:
     """The fields as they are; ids, clusters and slices are names, so they become strings."""
     ids = rows.get("id", [f"{split}-{i}" for i in range(_length(rows))])
     named = {name: [str(value) for value in values] for name, values in rows.items() if name not in fields}

@@ -297,7 +297,7 @@ def read_parquet(path: Path, wanted: Wanted) -> Rows:
         names = pq.read_schema(path).names
         present = [f for f in wanted.optional if wanted.names(f) or wanted.column(f) in names]
         asked = {field: wanted.column(field) for field in (*wanted.fields, *present)}
-        numbered = {i: name for i, name in enumerate(names)} | {i - len(names): name for i, name in enumerate(names)}
+        numbered = dict(enumerate(names)) | {i - len(names): name for i, name in enumerate(names)}
         picks = {f: numbered.get(c, str(c)) if isinstance(c, int) else c for f, c in asked.items()}
         missing = [name for name in picks.values() if name not in names]
         if missing:

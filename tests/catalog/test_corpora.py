@@ -145,9 +145,10 @@ class TestBoth:
 
     def test_the_data_sheet_has_the_counts_of_the_files(self, corpus: str) -> None:
         sheet = (catalog.CORPORA / corpus / "DATASHEET.md").read_text(encoding="utf-8").replace(",", "")
-        table = {row[0].strip(): row[1:] for line in sheet.splitlines() if (row := line.strip("|").split("|"))[1:]}
+        rows = [line.strip("|").split("|") for line in sheet.splitlines() if line.startswith("|")]
+        table = {name.strip(): cells for name, *cells in rows}
         for split, count in dataset(corpus).rows.items():
-            assert str(count) in [cell.strip() for cell in table[split]]
+            assert str(count) in [cell.strip() for cell in table[split]], split
         assert dataset(corpus).fingerprint in sheet
 
 
@@ -232,15 +233,15 @@ class TestReviews:
     def test_negation_is_frequent_under_every_label(self) -> None:
         negation = re.compile(r"\b(not|never|no|nothing|nobody|nor|neither|without|\w+n['’]t)\b")
         table = dataset(REVIEWS).train
+        given = table["label"].to_pylist()
         for label in dataset(REVIEWS).labels:
-            own = [t for t, given in zip(table["text"].to_pylist(), table["label"].to_pylist(), strict=True) if given == label]
+            own = [text for text, other in zip(texts(REVIEWS)["train"], given, strict=True) if other == label]
             assert mean(bool(negation.search(text.casefold())) for text in own) >= NEGATION_SHARE_MIN
 
     def test_rows_have_three_columns_and_many_kinds_of_things(self) -> None:
         rows = [line.split("\t") for _, _, line in lines(REVIEWS)]
         assert {len(row) for row in rows} == {3}
         assert len({about for _, about, _ in rows}) >= KINDS_OF_THINGS_MIN
-        assert all(about == about.casefold() or about.isupper() or " " in about for _, about, _ in rows)
 
 
 def surface(text: str) -> list[float]:

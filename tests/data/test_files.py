@@ -116,7 +116,8 @@ def test_the_problems_of_all_files_come_together(tmp_path: Path, load: Load) -> 
     (tmp_path / "b.jsonl").write_text("\n[1]\n")
     (tmp_path / "empty.csv").write_text("text,label\n")
     (tmp_path / "folder.csv").mkdir()
-    files = {"train": ["a.csv", "nowhere/c.csv", "folder.csv"], "validation": "b.jsonl", "test": ["empty.csv", "B.jsonl"]}
+    train = ["a.csv", "nowhere/c.csv", "folder.csv"]
+    files = {"train": train, "validation": "b.jsonl", "test": ["empty.csv", "B.jsonl"]}
     with pytest.raises(InputError) as caught:
         load({"files": files, "columns": {"texts": 0}, "values": {"lables": {}}})
     found = str(caught.value).replace(f"{tmp_path}/", "").splitlines()

@@ -173,7 +173,8 @@ class TestCsv:
 class TestTsv:
     def test_quotes_are_ordinary_characters(self, write: Write) -> None:
         path = write('text\tlabel\n"Unclosed, she said\tx\n 5" of rain \ty\n')
-        assert read_tsv(path, wanted()).columns == {"text": ['"Unclosed, she said', ' 5" of rain '], "label": ["x", "y"]}
+        columns = read_tsv(path, wanted()).columns
+        assert columns == {"text": ['"Unclosed, she said', ' 5" of rain '], "label": ["x", "y"]}
 
     def test_a_tab_too_many_is_named(self, write: Write) -> None:
         path = write("text\tlabel\na\tb\tc\n")
@@ -266,7 +267,8 @@ class TestConll:
         ]
 
     def test_a_file_of_one_column_has_no_tags(self, write: Write) -> None:
-        assert problems(read_conll, write("a\nb\n"), wanted(TAGGING)) == ["data:1: only one column", "data:2: only one column"]
+        found = problems(read_conll, write("a\nb\n"), wanted(TAGGING))
+        assert found == ["data:1: only one column", "data:2: only one column"]
 
     def test_a_column_that_is_not_there(self, write: Write) -> None:
         found = problems(read_conll, write("a O\n"), wanted(TAGGING, columns={"tags": 4}))
@@ -279,7 +281,8 @@ class TestConll:
 
 class TestInlineEntities:
     def test_entities_documents_and_topics(self, write: Write) -> None:
-        path = write("# doc a01 health research\n[ORG Bank of England] rose .\nIt fell .\n\n# doc b2\n[PER Ada][LOC Ur]\n")
+        first = "# doc a01 health research\n[ORG Bank of England] rose .\nIt fell .\n"
+        path = write(f"{first}\n# doc b2\n[PER Ada][LOC Ur]\n")
         rows = read_inline_entities(path, wanted(TAGGING))
         assert rows.columns == {
             "tokens": [["Bank", "of", "England", "rose", "."], ["It", "fell", "."], ["Ada", "Ur"]],
@@ -341,10 +344,14 @@ def test_an_empty_file_gives_no_rows(write: Write) -> None:
         assert len(read(write(""), wanted(fields))) == 0
 
 
-@given(st.lists(st.fixed_dictionaries({"text": st.text(st.characters(codec="utf-8")), "label": st.integers()}), min_size=1))
+text_and_label = st.fixed_dictionaries({"text": st.text(st.characters(codec="utf-8")), "label": st.integers()})
+
+
+@given(st.lists(text_and_label, min_size=1))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_json_wrote_comes_back(tmp_path: Path, records: list[dict[str, Any]]) -> None:
     path = tmp_path / "round.jsonl"
-    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8", newline="")
+    content = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    path.write_bytes(content.encode())
     columns = read_jsonl(path, wanted()).columns
     assert [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)] == records

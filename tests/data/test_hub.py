@@ -125,7 +125,12 @@ def ask(folder: Path, address: str, offline: bool) -> dict[str, dict[str, Any]]:
         "FMBENCH_CACHE": str(folder / "cache"),
     }
     done = subprocess.run(
-        [sys.executable, str(CLIENT)], input=json.dumps(orders), env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, str(CLIENT)],
+        input=json.dumps(orders),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return dict(zip(TASKS, json.loads(done.stdout), strict=True))
@@ -138,7 +143,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dic
     same = reviews("new train", 8), reviews("new test", 4)
     for name, columns in zip(("train", "test"), same, strict=True):
         (folder / f"{name}.jsonl").write_bytes(lines(columns))
-    files = {"files": {split: f"{split}.jsonl" for split in TWO}, "values": {"label": dict(zip("01", NAMES, strict=True))}}
+    names = {"label": {"0": "negative", "1": "positive"}}
+    files = {"files": {split: f"{split}.jsonl" for split in TWO}, "values": names}
     local = folder / "local.yaml"
     local.write_text(yaml.safe_dump({"name": "local", "kind": "text-classification", "data": files}))
     TASKS["branch"]["data"]["rows_sha256"] = load_dataset(load_task(local)).fingerprint
@@ -202,11 +208,11 @@ def test_the_cache_gives_the_same_rows_as_the_hub(answers: dict[str, dict[str, d
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("unknown-repository", "cannot load split 'train' of tester/nothing@111111111111111111111111 from the hub: "),
-        ("unknown-revision", "cannot load split 'train' of tester/reviews@333333333333333333333333 from the hub: "),
-        ("unknown-split", "cannot load split 'validation' of tester/reviews@222222222222222222222222 from the hub: "),
-        ("unknown-column", "tester/reviews@111111111111111111111111 has no column 'txt' (it has text, label); did you mean 'text'?"),
-        ("with-local", "cannot load split 'train' of tester/nothing@111111111111111111111111 from the hub: "),
+        ("unknown-repository", f"cannot load split 'train' of tester/nothing@{OLD[:24]} from the hub: "),
+        ("unknown-revision", f"cannot load split 'train' of tester/reviews@{NEVER[:24]} from the hub: "),
+        ("unknown-split", f"cannot load split 'validation' of tester/reviews@{NEW[:24]} from the hub: "),
+        ("unknown-column", f"tester/reviews@{OLD[:24]} has no column 'txt' (it has text, label); did you mean 'text'?"),
+        ("with-local", f"cannot load split 'train' of tester/nothing@{OLD[:24]} from the hub: "),
     ],
 )
 def test_what_cannot_be_had_is_one_clear_line(answer: dict[str, dict[str, Any]], name: str, start: str) -> None:
@@ -265,7 +271,13 @@ def test_a_field_that_the_task_lacks_is_named(load: Callable[..., Dataset], key:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"revision": "main"}, {"revision": OLD[:8]}, {"hub": "a/b/c"}, {"local": {"folder": "../up", "files": {"test": "t"}}}],
+    [
+        {"revision": "main"},
+        {"revision": OLD[:8]},
+        {"hub": "a/b/c"},
+        {"local": {"folder": "../up", "files": {"test": "t"}}},
+        {"branch": "main"},
+    ],
 )
 def test_what_is_not_pinned_or_leaves_its_folder_is_refused(
     make_task: Callable[..., Task], wrong: dict[str, Any]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from hypothesis import given
@@ -17,10 +19,7 @@ def tagged(draw: st.DrawFn) -> Sequences:
     """Sequences whose ids are their positions, with some positions read, in any order."""
     lengths = draw(st.lists(st.integers(1, 9), min_size=1, max_size=12))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    reads = [
-        draw(st.lists(st.integers(int(start), int(end) - 1), max_size=6))
-        for start, end in zip(offsets, offsets[1:], strict=False)
-    ]
+    reads = [draw(st.lists(st.integers(int(start), int(end) - 1), max_size=6)) for start, end in pairwise(offsets)]
     flat = np.array([at for part in reads for at in part], dtype=np.int64)
     read_offsets = np.concatenate([[0], np.cumsum([len(part) for part in reads])])
     return Sequences(np.arange(offsets[-1]), offsets, flat, read_offsets)
@@ -41,7 +40,7 @@ def test_batches_by_tokens_are_a_partition_within_the_budget(lengths: list[int],
 def test_batches_by_tokens_are_as_full_as_their_order_allows(lengths: list[int], budget: int) -> None:
     array = np.array(lengths, dtype=np.int64)
     batches = list(token_budget_batches(array, budget))
-    for batch, following in zip(batches, batches[1:], strict=False):
+    for batch, following in pairwise(batches):
         assert array[batch].sum() + array[following[0]] > budget
 
 

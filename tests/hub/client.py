@@ -24,12 +24,10 @@ def rows(task: str) -> dict[str, Any]:
 
 
 def model(suite: str) -> dict[str, Any]:
-    from transformers import BatchEncoding
-
     (declared,) = load_suite(Path(suite)).models
     identity = PretrainedEncoder.identity(declared)
     encoder = PretrainedEncoder.load(declared)
-    encoded: BatchEncoding = encoder.tokenizer(words=False)("the cat sat", return_tensors="pt")
+    encoded = encoder.tokenizer(words=False)("the cat sat", return_tensors="pt")
     words = encoder.tokenizer(words=True)(["the", "cat"], is_split_into_words=True)
     network = encoder.network
     return {

