@@ -1,0 +1,1 @@
+"""Speed beside real peers, in one run, interleaved. `make bench`, or `python -m benchmarks.report` for the table."""
