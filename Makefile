@@ -22,7 +22,7 @@ run: $(READY)
 	$(BIN)/fmbench leaderboard build
 
 test: $(READY)
-	$(BIN)/python -m pytest $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto $(PYTEST)
 
 check: $(READY)
 	$(BIN)/ruff check .

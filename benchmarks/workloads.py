@@ -114,7 +114,7 @@ class Training:
         return lambda: Finetune.fit(minilm(), examples, settings, FitContext(0, "cpu", lambda scores: 0.0))
 
     def trainer(self) -> Callable[[], object]:
-        """transformers' Trainer with dynamic padding, as in run_glue.py and run_ner.py with --pad_to_max_length false."""
+        """transformers' Trainer with dynamic padding, as run_glue.py and run_ner.py can do."""
         from benchmarks.trainer import fine_tune
 
         rows = part(self.task, "train", self.n)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any client is imported: no test reaches for a hub by accident
+
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -28,9 +30,8 @@ def public_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests keep their cache to themselves, and never reach for a hub."""
+    """Tests keep their cache to themselves."""
     monkeypatch.setenv("FMBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 TINY_TSV = "label\ttext\n" + "".join(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -35,7 +35,7 @@ class Probe:
         layers: list[int] | None = Field(
             default=None, min_length=1, description="layers to choose from, 0 the embeddings, -1 the last; else all"
         )
-        C: list[float] = Field(
+        C: list[Annotated[float, Field(gt=0)]] = Field(
             default=[0.003, 0.03, 0.3], min_length=1, description="inverse regularisation strengths to choose from"
         )
         max_iter: int = Field(default=200, ge=1)

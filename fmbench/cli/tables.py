@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fmbench.data.dataset import Dataset
+from fmbench.errors import one_line
 from fmbench.run.progress import percent
 from fmbench.run.result import Result
 from fmbench.suite.plan import Cell
@@ -18,7 +19,8 @@ CLIP = 60
 
 
 def clip(text: str) -> str:
-    """Names can be of any length; a table's column cannot."""
+    """Names can be of any length and hold any character; a table's column cannot."""
+    text = one_line(text)
     return escape(text if len(text) <= CLIP else text[: CLIP - 1] + "…")
 
 
@@ -43,8 +45,8 @@ def plan_table(suite: Suite, cells: Sequence[Cell], datasets: dict[str, Dataset]
 
 def examples_read(cell: Cell, data: Dataset) -> int:
     """Examples that go through the model in one cell: train and validation once an epoch, test once."""
-    epochs = getattr(cell.settings, "epochs", None) or getattr(cell.model.settings, "epochs", 1)
-    return int(epochs) * (data.rows["train"] + data.rows["validation"]) + data.rows["test"]
+    owner = cell.settings if hasattr(cell.settings, "epochs") else cell.model.settings
+    return int(getattr(owner, "epochs", 1)) * (data.rows["train"] + data.rows["validation"]) + data.rows["test"]
 
 
 def result_table(results: Sequence[Result]) -> Table:
@@ -58,9 +60,9 @@ def result_table(results: Sequence[Result]) -> Table:
         table.add_column(name, justify="right")
     for result in results:
         main, speed = result.main(), result.find("examples_per_s")
-        names = (clip(result.task), clip(result.model), result.adaptation, str(result.seed))
+        names = (clip(result.task), clip(result.model), clip(result.adaptation), str(result.seed))
         if result.error is not None or main is None:
-            reason = escape(result.error.message) if result.error else "no score"
+            reason = escape(one_line(result.error.message)) if result.error else "no score"
             table.add_row(*names, f"[red]failed: {reason}[/red]", "", "")
             continue
         score = f"{main.metric} {percent(main.value)} {escape(f'[{percent(main.low)}, {percent(main.high)}]')}"

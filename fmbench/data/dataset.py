@@ -14,7 +14,7 @@ import pyarrow as pa
 from fmbench.data.rows import SPLITS, RawData, Rows
 from fmbench.errors import InputError, Problem
 from fmbench.registry import KINDS, SOURCES
-from fmbench.suite.schema import Split, Task
+from fmbench.suite.schema import Task, TaskFile
 
 RESERVED = ("id", "example_id", "perturbation", "gold", "prediction", "scores")
 """Names of the columns of predictions, which no other column may take."""
@@ -82,7 +82,7 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     if problems:
         raise InputError(problems)
     columns = {split: rows for split, (rows, _) in splits.items()}
-    notes = raw.notes + tuple(_cut_missing(columns, kind, task.spec.split))
+    notes = raw.notes + tuple(_cut_missing(columns, kind, task.spec))
     if raw.expected_sha256 is not None:
         _refuse_other_rows(task, raw, columns, list(kind.fields))
     if limit is not None:
@@ -129,18 +129,32 @@ def _concatenate(kind: Any, pieces: list[Rows]) -> tuple[dict[str, list[Any]], l
     return columns, problems
 
 
-def _cut_missing(columns: dict[str, dict[str, list[Any]]], kind: Any, split: Split) -> list[str]:
-    """Cut the splits that are missing out of train, in place, and say so."""
+def _cut_missing(columns: dict[str, dict[str, list[Any]]], kind: Any, spec: TaskFile) -> list[str]:
+    """Cut the splits that are missing out of train, in place, and say so; rows of one cluster stay together."""
     notes = []
+    split, key = spec.split, spec.cluster_key
     for name, share in (("test", split.test), ("validation", split.validation)):
         if name in columns:
             continue
         rows = columns["train"]
-        chosen = stratified(kind.strata(rows), share, split.seed)
+        if key is not None and key in rows:
+            how, chosen = f"whole {key}s", grouped(rows[key], share, split.seed)
+        else:
+            how, chosen = "stratified", stratified(kind.strata(rows), share, split.seed)
         columns[name] = _take(rows, np.flatnonzero(chosen))
         columns["train"] = _take(rows, np.flatnonzero(~chosen))
-        notes.append(f"{name} cut from train: {share:.0%} of the rows, stratified, seed {split.seed}")
+        notes.append(f"{name} cut from train: {share:.0%} of the rows, {how}, seed {split.seed}")
     return notes
+
+
+def grouped(groups: Sequence[Any], share: float, seed: int) -> np.ndarray:
+    """A boolean mask [n] that picks whole groups at random until `share` of the rows is reached, never all of them."""
+    index = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)[1]
+    sizes = np.bincount(index)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    before = np.cumsum(sizes[order]) - sizes[order]
+    picked = order[(before < share * len(groups)) & (np.arange(len(order)) < len(order) - 1)]
+    return np.isin(index, picked)
 
 
 def stratified(strata: list[str], share: float, seed: int) -> np.ndarray:

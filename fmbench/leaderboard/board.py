@@ -67,18 +67,19 @@ class Section:
 
 @dataclass(frozen=True)
 class Board:
-    """What a page shows."""
+    """What a page shows; `notes` say what is missing from it."""
 
     title: str
     description: str
     sections: tuple[Section, ...]
+    notes: tuple[str, ...] = ()
 
 
 def build_board(title: str, description: str, entries: Iterable[Entry], metrics: dict[str, Metric]) -> Board:
     """Rank models on every task.
 
-    Results of different task versions, data fingerprints or main metrics never share a table. A row's score is the mean
-    over its seeds; adding or removing a model changes no other row's score or interval.
+    Results of different suites, task versions, data fingerprints or main metrics never share a table. A row's score
+    is the mean over its seeds; adding or removing a model changes no other row's score or interval.
 
     Args:
         metrics: main metric name -> Metric, for intervals and direction.
@@ -91,7 +92,8 @@ def build_board(title: str, description: str, entries: Iterable[Entry], metrics:
 
 
 def _section_key(result: Result) -> tuple[Any, ...]:
-    return (result.task, result.task_version, result.main_metric, result.data.fingerprint if result.data else "")
+    fingerprint = result.data.fingerprint if result.data else ""
+    return (result.task, result.task_version, result.suite, result.suite_version, result.main_metric, fingerprint)
 
 
 def _row_key(result: Result) -> tuple[str, str]:

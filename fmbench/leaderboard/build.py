@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from fmbench.errors import InputError, NothingMeasured, Problem
+from fmbench.errors import InputError, NothingMeasured, Place, Problem
 from fmbench.files import write_atomic
 from fmbench.leaderboard.board import Board, Entry, build_board
 from fmbench.leaderboard.render import render_csv, render_html, render_json
@@ -29,15 +30,21 @@ def build_site(files: Sequence[Path], reports: Path, out: Path) -> list[Path]:
             specs.append(load_board(file))
         except InputError as error:
             problems += error.problems
+    names = [spec.board for spec in specs]
+    for file, name in zip(files, names, strict=False):
+        if names.count(name) > 1:
+            problems.append(Problem(f"several board files are named {name!r}", Place(str(file))))
     if problems:
         raise InputError(problems)
     pages = []
     for spec in specs:
-        stores = [open_report(reports / suite) for suite in spec.suites if (reports / suite).is_dir()]
+        there = [suite for suite in spec.suites if (reports / suite).is_dir()]
+        stores = [open_report(reports / suite) for suite in there]
         if not stores:
             raise NothingMeasured(f"board {spec.board!r}: no report of {', '.join(spec.suites)} in {reports}")
         entries = [entry for store in stores for entry in read_entries(store, spec.tasks)]
-        board = make_board(spec.title, spec.description, entries)
+        notes = tuple(f"no report of {suite} yet" for suite in spec.suites if suite not in there)
+        board = replace(make_board(spec.title, spec.description, entries), notes=notes)
         page = out / f"{spec.board}.html"
         write_atomic(page, render_html(board).encode())
         write_atomic(page.with_suffix(".json"), render_json(board).encode())

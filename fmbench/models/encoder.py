@@ -181,8 +181,10 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def weights_sha256(folder: Path) -> str:
-    """sha256 over configuration and weights; remembered by size and time of the files, as hashing gigabytes is slow."""
-    files = [folder / "config.json", *weight_files(folder)]
+    """sha256 over configuration, tokenizer and weights; remembered by size and time, as hashing gigabytes is slow."""
+    patterns = (*TOKENIZER_FILES, "tokenizer_config.json", "special_tokens_map.json", "merges.txt")
+    tokenizer = sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    files = [folder / "config.json", *tokenizer, *weight_files(folder)]
     stamp = json.dumps([[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files])
     memory = cache_folder() / "weights" / hashlib.sha256(stamp.encode()).hexdigest()
     try:

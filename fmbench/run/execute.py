@@ -61,7 +61,7 @@ def execute(
             datasets[cell.task.name] = load_dataset(cell.task, limit)
     device = resolve_device(device)
     jobs = [_prepare(suite, cell, datasets[cell.task.name], device) for cell in cells]
-    store.write_plan(describe(suite))
+    store.write_plan(describe(suite, cells))
     stored = {} if fresh else _stored(store, jobs)
     outcome = Outcome()
     progress.start(len(jobs), len(stored))
@@ -108,8 +108,9 @@ def _compute(suite: Suite, job: Job, store: Store, device: str, progress: Progre
     return result
 
 
-def describe(suite: Suite) -> dict[str, Any]:
-    """The plan of the whole suite, as it is written beside the results."""
+def describe(suite: Suite, selected: Sequence[Cell]) -> dict[str, Any]:
+    """The plan of the whole suite, and what was selected beside it (other seeds), as it is written with the results."""
+    planned = {cell.folder: cell for cell in (*plan(suite), *selected)}
     cells = [
         {
             "folder": cell.folder,
@@ -120,7 +121,7 @@ def describe(suite: Suite) -> dict[str, Any]:
             "seed": cell.seed,
             "settings": settings_of(cell),
         }
-        for cell in plan(suite)
+        for cell in planned.values()
     ]
     return {
         "schema": "fmbench.plan/1",

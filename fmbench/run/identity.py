@@ -20,6 +20,7 @@ def cell_hash(cell: Cell, data: Dataset, identity: Identity, measures: dict[str,
     content = {
         "data": data.fingerprint,
         "labels": data.labels,
+        "clusters": data.test[task.cluster_key].to_pylist() if task.cluster_key else None,
         "task": [task.name, task.version, task.kind, main_metrics(cell), task.cluster_key],
         "model": [cell.model.name, identity.weights_sha256 or identity.source, _plain(cell.model.settings)],
         "adaptation": [cell.adaptation, _plain(cell.settings)],

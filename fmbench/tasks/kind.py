@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 import pyarrow as pa
 
-from fmbench.data.dataset import RESERVED
 from fmbench.data.rows import Rows
-from fmbench.errors import Problem
+from fmbench.errors import InputError, Problem
 
 IGNORED = -100
 
@@ -67,6 +66,9 @@ def predictions_table(
     Args:
         scores: probabilities [n_targets, n_outputs], rows in the order of `table`.
         perturbation: name of the corruption that the inputs went through; "" for clean input.
+
+    Raises:
+        InputError: another column of `table` goes by the name of one of these.
     """
     prediction, stored = kind.decode(scores, table, labels)
     columns: dict[str, Any] = {
@@ -77,6 +79,8 @@ def predictions_table(
         "scores": stored,
     }
     for name in table.column_names:
-        if name not in (*RESERVED, kind.input_field, kind.label_field):
+        if name in columns:
+            raise InputError(f"the column {name!r} has the name of a column of the predictions: rename it")
+        if name not in ("id", kind.input_field, kind.label_field):
             columns[name] = table[name]
     return pa.table(columns)

@@ -81,7 +81,7 @@ def test_debug_shows_where(tiny_suite: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tiny_suite.parent)
     with pytest.raises(InputError, match="no such file"):
         main(["check", "absent.yaml", "--debug"])
-    with pytest.raises(OSError, match="tiny.tsv"):
+    with pytest.raises(OSError, match=r"tiny\.tsv"):
         main(["--debug", "run", "tiny.yaml", "--out", "tiny.tsv"])
 
 

@@ -123,6 +123,8 @@ def test_files_are_at_hand_and_hub_data_sets_are_not(
         ([("a", "x")] * 4, {}, r"only one class \('x'\)"),
         (ROWS, {"labels": ["x", "z"]}, "labels that are not declared: y"),
         (ROWS, {"cluster_key": "author"}, r"no column 'author' \(cluster_key\)"),
+        (ROWS, {"cluster_key": "text"}, "'text' cannot be the cluster_key"),
+        (ROWS, {"cluster_key": "gold"}, "'gold' cannot be the cluster_key"),
     ],
 )
 def test_what_cannot_be_learned_or_clustered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmbench.data.dataset import Dataset, stratified
+from fmbench.data.dataset import Dataset, grouped, stratified
 from fmbench.errors import InputError
 
 Load = Callable[..., Dataset]
@@ -101,3 +102,27 @@ def test_sentences_are_stratified_by_whether_they_name_anything(tmp_path: Path, 
     (tmp_path / "s.conll").write_text("Ada B-PER\n\n" * 40 + "nothing O\n\n" * 60)
     data = load({"files": {"train": "s.conll"}}, kind="token-classification")
     assert Counter(tags[0] for tags in data.test["tags"].to_pylist()) == {"B-PER": 8, "O": 12}
+
+
+@given(
+    groups=st.lists(st.integers(0, 12), min_size=4, max_size=80).filter(lambda groups: len(set(groups)) > 2),
+    share=st.floats(0.05, 0.5),
+    seed=st.integers(0, 5),
+)
+def test_grouped_keeps_groups_whole(groups: list[int], share: float, seed: int) -> None:
+    chosen = grouped(groups, share, seed)
+    inside = {group for group, pick in zip(groups, chosen, strict=True) if pick}
+    outside = {group for group, pick in zip(groups, chosen, strict=True) if not pick}
+    assert inside and outside and not inside & outside
+    largest = max(groups.count(group) for group in set(groups))
+    assert chosen.sum() < share * len(groups) + largest
+    np.testing.assert_array_equal(chosen, grouped(groups, share, seed))
+
+
+def test_a_cluster_is_never_cut_in_two(tmp_path: Path, load: Load) -> None:
+    rows = [{"text": f"text {i}", "label": "xy"[i % 2], "who": f"author {i % 9}"} for i in range(90)]
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = load({"files": {"train": "all.jsonl"}}, cluster_key="who")
+    authors = [set(data.splits[split]["who"].to_pylist()) for split in ("train", "validation", "test")]
+    assert sum(map(len, authors)) == 9 and set.union(*authors) == {f"author {i}" for i in range(9)}
+    assert any("whole whos" in note for note in data.notes)

@@ -46,7 +46,8 @@ def make_entry(
         "model_info": ModelInfo(
             source="x", revision=None, weights_sha256=None, parameters=22_700_000, trainable_parameters=770
         ),
-        "settings": {}, "environment": {"cpu": "A CPU", "device": "cpu", "threads": 2}, "started_at": "", "seconds": 1.0,
+        "settings": {}, "environment": {"cpu": "A CPU", "device": "cpu", "threads": 2},
+        "started_at": "", "seconds": 1.0,
     }  # fmt: skip
     return Entry(Result(**(fields | changes)), None if error else counts)
 

@@ -199,7 +199,7 @@ def test_a_cell_that_takes_too_long_fails_with_the_reason(bench: Any) -> None:
 def test_the_plan_is_that_of_the_whole_suite(bench: Any) -> None:
     bench.run(models=["majority"], seeds=[1])
     stored = json.loads((bench.store.folder / "plan.json").read_bytes())
-    assert stored == json.loads(json.dumps(describe(load_suite(bench.suite))))
+    assert stored == json.loads(json.dumps(describe(load_suite(bench.suite), ())))
     assert len(stored["cells"]) == 4
     assert set(bench.results()) == {f"{MAJORITY}/seed-1"}
 

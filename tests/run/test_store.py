@@ -117,13 +117,13 @@ def test_a_folder_that_is_no_report_is_refused(bench: Any, tmp_path: Path) -> No
     bench.run(seeds=[0])
     with pytest.raises(InputError, match=r"no such report folder; did you mean '.*tiny'"):
         open_report(tmp_path / "reports" / "tinny")
-    with pytest.raises(InputError, match="no readable plan.json; reports in it: tiny"):
+    with pytest.raises(InputError, match=r"no readable plan\.json; reports in it: tiny"):
         open_report(tmp_path / "reports")
     (bench.store.folder / CELL / "result.json").write_text("{")
     with pytest.raises(InputError, match=rf"{CELL}/result.json: not valid JSON"):
         open_report(bench.store.folder)
     (bench.store.folder / CELL / "result.json").write_text('{"schema": "fmbench.result/9"}')
-    with pytest.raises(InputError, match="schema 'fmbench.result/9', where this version reads 'fmbench.result/1'"):
+    with pytest.raises(InputError, match=r"schema 'fmbench\.result/9', where this version reads 'fmbench\.result/1'"):
         open_report(bench.store.folder)
     (bench.store.folder / CELL / "result.json").write_text('{"schema": "fmbench.result/1", "status": "good"}')
     with pytest.raises(InputError, match="not a result: status"):
