@@ -47,4 +47,4 @@ class Finetune:
             trunk_of(model.network, settings.dropout), len(data.outputs), model.settings.pooling, settings.dropout
         )
         fields = {name: getattr(settings, name) for name in type(settings).model_fields if name != "dropout"}
-        return fit_classifier(classifier, tokenize, data, TrainSettings(**fields), context, rng)
+        return fit_classifier(classifier, tokenize, data, TrainSettings(**fields), context, rng, model.network)

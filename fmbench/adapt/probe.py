@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -23,8 +24,8 @@ SELECTION_TARGETS = 5_000
 class Probe:
     """Pooled vectors for texts, first-subword vectors for tokens; standardised, then multinomial logistic regression.
 
-    Layer and regularisation are chosen on the validation rows. All layers come from one forward pass, shared by all
-    seeds and settings. The regression itself has no randomness, so seeds agree.
+    The validation rows choose the layer (at the middle strength), then the strength. All layers come from one forward
+    pass, shared by all seeds and settings. The regression itself has no randomness, so seeds agree.
     """
 
     version: ClassVar[int] = 1
@@ -52,16 +53,17 @@ class Probe:
         validation, _ = encoder.layers(data.inputs(data.validation), context.cache)
         targets = data.targets(data.train)
         part = _selection_part(len(targets))
-        best, chosen = -np.inf, (0, 0.0)
-        for layer in _layers(settings.layers, len(train)):
-            for strength in settings.C:
-                context.check_time()
-                head = _logistic(train[layer][part], targets[part], strength, settings.max_iter)
-                score = context.validate(_classify(head, validation[layer], len(data.outputs)))
-                score = -np.inf if np.isnan(score) else score if context.higher_is_better else -score
-                if score > best or not chosen[1]:
-                    best, chosen = score, (layer, strength)
-        layer, strength = chosen
+
+        @cache
+        def validated(layer: int, strength: float) -> float:
+            context.check_time()
+            head = _logistic(train[layer][part], targets[part], strength, settings.max_iter)
+            score = context.validate(_classify(head, validation[layer], len(data.outputs)))
+            return -np.inf if np.isnan(score) else score if context.higher_is_better else -score
+
+        middle = settings.C[len(settings.C) // 2]
+        layer = max(_layers(settings.layers, len(train)), key=lambda one: validated(one, middle))
+        strength = max(settings.C, key=lambda one: validated(layer, one))
         head = _logistic(train[layer], targets, strength, settings.max_iter)
         regression = head[-1]
         trainable = int(regression.coef_.size + regression.intercept_.size)
@@ -113,11 +115,12 @@ def _logistic(features: np.ndarray, targets: np.ndarray, C: float, max_iter: int
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     from fmbench.tasks.kind import IGNORED
 
     kept = targets != IGNORED
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=max_iter))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # its threads and torch's get in their way
         warnings.simplefilter("ignore", ConvergenceWarning)
         return pipeline.fit(features[kept], targets[kept])

@@ -29,7 +29,7 @@ class Efficiency:
     version = 1
 
     class Settings(Spec):
-        examples: int = Field(default=64, ge=1, description="test examples in the throughput probe")
+        examples: int = Field(default=32, ge=1, description="test examples in the throughput probe")
         repeats: int = Field(default=3, ge=2, description="timed passes over them")
         latency_samples: int = Field(default=64, ge=2, description="single examples timed")
 
@@ -102,7 +102,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _warm_up(work: Callable[[], object], seconds: float = 1.0) -> None:
+def _warm_up(work: Callable[[], object], seconds: float = 0.5) -> None:
     """Repeat until the medians of three windows of five agree within 3 %, or time is up."""
     medians: list[float] = []
     end = time.perf_counter() + seconds

@@ -26,8 +26,8 @@ class BiLSTM:
         hidden_size: int = Field(default=96, ge=1, description="of each direction")
         buckets: int = Field(default=8192, ge=16, description="hash buckets of character n-grams")
         epochs: int = Field(default=5, ge=1)
-        batch_size: int = Field(default=8, ge=1)
-        learning_rate: float = Field(default=5e-3, gt=0)
+        batch_size: int = Field(default=16, ge=1)
+        learning_rate: float = Field(default=1e-2, gt=0)
         dropout: float = Field(default=0.2, ge=0, lt=1)
         max_length: int = Field(default=512, ge=1, description="words; longer inputs are cut or split")
 
