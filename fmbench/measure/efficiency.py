@@ -29,7 +29,7 @@ class Efficiency:
     version = 1
 
     class Settings(Spec):
-        examples: int = Field(default=32, ge=1, description="test examples in the throughput probe")
+        examples: int = Field(default=16, ge=1, description="test examples in the throughput probe")
         repeats: int = Field(default=3, ge=2, description="timed passes over them")
         latency_samples: int = Field(default=64, ge=2, description="single examples timed")
 

@@ -25,7 +25,7 @@ class BiLSTM:
         embedding_size: int = Field(default=64, ge=1)
         hidden_size: int = Field(default=96, ge=1, description="of each direction")
         buckets: int = Field(default=8192, ge=16, description="hash buckets of character n-grams")
-        epochs: int = Field(default=5, ge=1)
+        epochs: int = Field(default=3, ge=1)
         batch_size: int = Field(default=16, ge=1)
         learning_rate: float = Field(default=1e-2, gt=0)
         dropout: float = Field(default=0.2, ge=0, lt=1)
