@@ -1,3 +1,3 @@
-from fmbench.cli import main
+from fmbench.cli import program
 
-main()
+program()

@@ -5,6 +5,7 @@ Nothing heavy is imported before a verb needs it.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -15,6 +16,8 @@ from fmbench.errors import FmbenchError, one_line
 
 CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 """ClickException, of click or of the copy of it that newer versions of Typer bring."""
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="fmbench",
@@ -63,6 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
     except CLICK_ERROR as error:
         sys.stderr.write(_usage_error(error))
         sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted\n")
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
@@ -78,6 +84,22 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.write(f"internal error: {what} (--debug shows where; please report it)\n")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def program() -> None:
+    """`main` as a program of its own.
+
+    An interrupted run leaves at once: if Ctrl-C fell into an `eval` of some import, CPython 3.11 would end the process
+    by the signal, although the interrupt was handled, and the exit code 130 would be lost.
+    """
+    try:
+        main()
+    except SystemExit as leaving:
+        if leaving.code != INTERRUPTED:
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
 
 
 def _usage_error(error: Any) -> str:

@@ -120,3 +120,16 @@ def test_a_plugin_that_cannot_be_imported_is_one_clear_line(
         "ModuleNotFoundError: No module named 'no_such_package'\n"
     )
     assert broken["fit"] is ADAPTATIONS["fit"], "the others still work"
+
+
+def test_an_interrupt_anywhere_is_130_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_suite: Path
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fmbench.run.check.check_suite", interrupted)
+    with pytest.raises(SystemExit) as leaving:
+        main(["check", str(tiny_suite)])
+    assert leaving.value.code == 130
+    assert capsys.readouterr().err.strip() == "interrupted"
