@@ -55,7 +55,7 @@ def _report_table(result: Result, rows: Sequence[ReportLine]) -> Table:
     from rich.table import Table
 
     from fmbench.cli.tables import clip
-    from fmbench.run.progress import percent
+    from fmbench.measure.measurement import percent
 
     sort = "entities" if result.kind == "token-classification" else "classes"
     title = f"{clip(result.task)} · {clip(result.model)} · {clip(result.adaptation)} · seed {result.seed}: {sort}"

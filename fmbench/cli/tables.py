@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fmbench.data.dataset import Dataset
 from fmbench.errors import one_line
-from fmbench.run.progress import percent
+from fmbench.measure.measurement import percent
 from fmbench.run.result import Result
 from fmbench.suite.plan import Cell
 from fmbench.suite.schema import Suite

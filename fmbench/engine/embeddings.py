@@ -15,9 +15,9 @@ from torch import Tensor, nn
 class ReachedRows(nn.Module):
     """An embedding table whose trained part is the rows of `ids`; the other rows have no gradient anyway.
 
-    A word-piece table holds half of a small encoder's parameters, and a training set reaches a tenth of its rows. The
-    optimiser, clipping and the gradient's memory then cost a tenth too. The result is that of training the whole table,
-    but that weight decay leaves the other rows as they were pretrained.
+    A word-piece table holds half of a small encoder's parameters, and a training set reaches a tenth of its rows. For
+    that table the optimiser, clipping and the gradient then cost a tenth too. The result is that of training the
+    whole table, but that weight decay leaves the other rows as they were pretrained.
 
     Args:
         full: the table [vocabulary, hidden].

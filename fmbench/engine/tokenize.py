@@ -14,6 +14,16 @@ from fmbench.models.nets.words import WordTokenizer
 Readout = Literal["sequence", "token"]
 Tokenize = Callable[[Sequence[Any]], Sequences]
 
+_BARE: dict[str, Any] = {
+    "add_special_tokens": False,
+    "truncation": False,
+    "padding": False,
+    "verbose": False,
+    "return_attention_mask": False,
+    "return_token_type_ids": False,
+}
+"""What a call of a tokenizer is told, so that it gives all subwords and nothing else."""
+
 
 def subword_tokenizer(tokenizer: Any, readout: Readout, max_length: int) -> Tokenize:
     """Batch tokenisation with a fast tokenizer of transformers.
@@ -33,29 +43,12 @@ def subword_tokenizer(tokenizer: Any, readout: Readout, max_length: int) -> Toke
     def texts(inputs: Sequence[Any]) -> Sequences:
         if not len(inputs):
             return _flat([])
-        encoded = tokenizer(
-            list(inputs),
-            add_special_tokens=False,
-            truncation=False,
-            padding=False,
-            verbose=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )["input_ids"]
+        encoded = tokenizer(list(inputs), **_BARE)["input_ids"]
         cut = sum(len(ids) > room for ids in encoded)
         return _flat([[*prefix, *ids[:room], *suffix] for ids in encoded], cut=cut)
 
     def sentences(inputs: Sequence[Any]) -> Sequences:
-        encoded = tokenizer(
-            list(inputs),
-            is_split_into_words=True,
-            add_special_tokens=False,
-            truncation=False,
-            padding=False,
-            verbose=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )
+        encoded = tokenizer(list(inputs), is_split_into_words=True, **_BARE)
         rows: list[list[int]] = []
         reads: list[list[int]] = []
         cut = 0

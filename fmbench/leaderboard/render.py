@@ -14,6 +14,7 @@ from typing import Any
 from fmbench import __version__
 from fmbench.errors import one_line
 from fmbench.leaderboard.board import Board, Row, Section
+from fmbench.measure.measurement import percent
 
 COLUMNS = (
     "task",
@@ -72,10 +73,6 @@ def _template() -> Any:
     environment.filters.update(percent=percent, count=count, rate=rate, x=bar_position)
     environment.globals.update(label_names=label_names, machines=machines)
     return environment.get_template("board.html")
-
-
-def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
 
 
 def count(value: int | None) -> str:

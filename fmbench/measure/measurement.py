@@ -47,3 +47,8 @@ def measured(metric: str, value: float, interval: Interval, n: int, **dimensions
         **dimensions,
     }
     return Measurement.model_validate(fields)
+
+
+def percent(value: float | None) -> str:
+    """A share as people read it: 61.3, or a dash where it is undefined."""
+    return "–" if value is None else f"{100 * value:.1f}"

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from fmbench.engine.context import Step
 from fmbench.errors import one_line
+from fmbench.measure.measurement import percent
 from fmbench.run.result import Result
 from fmbench.suite.plan import Cell
 
@@ -36,10 +37,6 @@ def headline(result: Result) -> str:
     if result.error is not None or main is None:
         return f"FAILED: {result.error.message if result.error else 'no score'}"
     return f"{main.metric} {percent(main.value)} [{percent(main.low)}, {percent(main.high)}]"
-
-
-def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
 
 
 class Lines:
