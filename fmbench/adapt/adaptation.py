@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from fmbench.engine.context import FitContext
+from fmbench.engine.work import Work
 from fmbench.tasks.examples import Examples
 
 
@@ -26,6 +27,8 @@ class Fitted:
         parameters: of the whole model; `trainable_parameters` of them were fitted.
         curves: name -> one value an epoch.
         notes: facts for the result's settings ("execution": "packed").
+        cached: the same predictor, but that tokens and features may come from the cache: for scores, never for timings.
+        work: what the fit had to do, and `work_seconds` the time that took, without validation; None if not known.
     """
 
     predictor: Predictor
@@ -33,6 +36,14 @@ class Fitted:
     trainable_parameters: int
     curves: dict[str, list[float]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    cached: Predictor | None = None
+    work: Work | None = None
+    work_seconds: float | None = None
+
+    @property
+    def scorer(self) -> Predictor:
+        """What predicts a whole split."""
+        return self.cached or self.predictor
 
 
 class Adaptation(Protocol):

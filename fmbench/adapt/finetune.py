@@ -1,8 +1,8 @@
-"""`finetune`: all weights of a pretrained encoder and a new linear layer, trained together."""
+"""`finetune`: the weights of a pretrained encoder, or of its upper layers, and a new head, trained together."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 class Finetune:
-    """AdamW with warm-up and linear decay; the epoch with the best validation score is kept."""
+    """AdamW with warm-up and linear decay; the epoch with the best validation score is kept.
 
-    version: ClassVar[int] = 1
+    Classes of texts and tokens by cross-entropy; pairs of sentences by the squared error of their vectors' cosine.
+    Frozen lower layers run once for a model and its data, whatever the seeds and settings.
+    """
+
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
 
     class Settings(Spec):
         epochs: int = Field(default=3, ge=1)
@@ -32,19 +36,41 @@ class Finetune:
         dropout: float = Field(default=0.1, ge=0, lt=1, description="on hidden states; attention has none")
         patience: int | None = Field(default=None, ge=1, description="epochs without improvement before stopping")
         class_weights: bool = Field(default=False, description="weigh classes by their inverse frequency")
+        frozen_layers: int = Field(default=0, ge=0, description="lowest layers, and embeddings, that are not trained")
+        precision: Literal["auto", "fp32", "bf16"] = Field(
+            default="auto", description="auto: bf16 on accelerators and CPUs with matrix units for it, else fp32"
+        )
 
     @staticmethod
     def fit(model: Encoder, data: Examples, settings: Finetune.Settings, context: FitContext) -> Fitted:
-        from fmbench.adapt.trained import fit_classifier
-        from fmbench.engine.classifier import Classifier, trunk_of
-        from fmbench.engine.devices import seed_everything
+        from functools import partial
+
+        from fmbench.adapt.trained import fit_network
+        from fmbench.engine.devices import device_of, seed_everything
+        from fmbench.engine.features import with_states
         from fmbench.engine.tokenize import model_tokenizer
         from fmbench.engine.train import TrainSettings
+        from fmbench.engine.trunks import freeze_lower, trunk_of
+        from fmbench.models.encoder import weights_sha256
 
         rng = seed_everything(context.seed)
-        tokenize = model_tokenizer(model, data.kind.readout)
-        classifier = Classifier(
-            trunk_of(model.network, settings.dropout), len(data.outputs), model.settings.pooling, settings.dropout
+        device = device_of(context.device)
+        trunk = trunk_of(model.network, settings.dropout, device.static_shapes).to(device.place)
+        k, enter = settings.frozen_layers, None
+        if k and freeze_lower(trunk, k):
+            enter = partial(with_states, trunk, weights_sha256(model.folder), k, context.device, context.cache)
+        shared = ("epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "clip_norm", "patience")
+        fields = {name: getattr(settings, name) for name in shared}
+        return fit_network(
+            trunk,
+            model_tokenizer(model, data.kind.readout),
+            data,
+            TrainSettings(**fields, precision=device.precision(settings.precision)),
+            context,
+            rng,
+            dropout=settings.dropout,
+            pooling=model.settings.pooling,
+            class_weights=settings.class_weights,
+            network=model.network,
+            enter=enter,
         )
-        fields = {name: getattr(settings, name) for name in type(settings).model_fields if name != "dropout"}
-        return fit_classifier(classifier, tokenize, data, TrainSettings(**fields), context, rng, model.network)

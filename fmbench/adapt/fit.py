@@ -17,7 +17,7 @@ class Fit:
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"baseline", "network"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
 
     class Settings(Spec):
         pass
@@ -33,8 +33,7 @@ class Fit:
 
 
 def _from_scratch(model: Any, data: Examples, context: FitContext) -> Fitted:
-    from fmbench.adapt.trained import fit_classifier
-    from fmbench.engine.classifier import Classifier
+    from fmbench.adapt.trained import fit_network
     from fmbench.engine.devices import seed_everything
     from fmbench.engine.tokenize import word_tokenizer
     from fmbench.engine.train import TrainSettings
@@ -43,6 +42,5 @@ def _from_scratch(model: Any, data: Examples, context: FitContext) -> Fitted:
     tokenizer, trunk = model.build()
     own = model.settings
     tokenize = word_tokenizer(tokenizer, data.kind.readout, own.max_length)
-    classifier = Classifier(trunk, len(data.outputs), "mean", own.dropout)
     training = TrainSettings(own.epochs, own.batch_size, own.learning_rate)
-    return fit_classifier(classifier, tokenize, data, training, context, rng)
+    return fit_network(trunk, tokenize, data, training, context, rng, dropout=own.dropout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -13,8 +14,11 @@ from fmbench.suite.schema import Spec
 
 if TYPE_CHECKING:
     from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.cache import ArrayCache
     from fmbench.engine.context import FitContext
     from fmbench.engine.features import FrozenEncoder
+    from fmbench.engine.sequences import Sequences
+    from fmbench.engine.work import Work
     from fmbench.models.encoder import Encoder
     from fmbench.tasks.examples import Examples
 
@@ -69,17 +73,47 @@ class Probe:
         trainable = int(regression.coef_.size + regression.intercept_.size)
         notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": hit}
         predictor = ProbePredictor(encoder, layer, head, len(data.outputs))
-        return Fitted(predictor, encoder.parameters + trainable, trainable, {}, notes)
+        return Fitted(
+            predictor, encoder.parameters + trainable, trainable, {}, notes, FeaturesOnce(predictor, context.cache)
+        )
 
 
+@dataclass(frozen=True)
 class ProbePredictor:
     """Inputs -> frozen features of one layer -> probabilities."""
 
-    def __init__(self, encoder: FrozenEncoder, layer: int, head: Any, n_outputs: int) -> None:
-        self.encoder, self.layer, self.head, self.n_outputs = encoder, layer, head, n_outputs
+    encoder: FrozenEncoder
+    layer: int
+    head: Any
+    n_outputs: int
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        return _classify(self.head, self.encoder.features(inputs, self.layer), self.n_outputs)
+        return self.run(self.encode(inputs))
+
+    def encode(self, inputs: Sequence[Any]) -> Sequences:
+        """Tokens of `inputs`."""
+        return self.encoder.tokenize(inputs)
+
+    def run(self, sequences: Sequences) -> np.ndarray:
+        """Probabilities from tokens."""
+        return _classify(self.head, self.encoder.read_layer(sequences, self.layer), self.n_outputs)
+
+    def work(self, sequences: Sequences) -> Work:
+        """What `run` has to do."""
+        return self.encoder.work(sequences, self.layer)
+
+
+@dataclass(frozen=True)
+class FeaturesOnce:
+    """The same predictor on features that may come from the cache."""
+
+    predictor: ProbePredictor
+    cache: ArrayCache
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        own = self.predictor
+        features, _ = own.encoder.layers(inputs, self.cache)
+        return _classify(own.head, features[own.layer], own.n_outputs)
 
 
 def _layers(asked: list[int] | None, n: int) -> list[int]:

@@ -2,60 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from fmbench.adapt.adaptation import Fitted
-from fmbench.engine.classifier import Classifier, execution_path
+from fmbench.engine.cache import ArrayCache
+from fmbench.engine.classifier import Classifier, SentenceEmbedder
 from fmbench.engine.context import FitContext
+from fmbench.engine.devices import Precision, device_of
 from fmbench.engine.embeddings import only_reached_rows
-from fmbench.engine.tokenize import Tokenize
-from fmbench.engine.train import TrainSettings, predict, train
+from fmbench.engine.objective import CosineError, CrossEntropy, Objective, inverse_frequencies
+from fmbench.engine.predict import predict, softmax
+from fmbench.engine.sequences import Sequences
+from fmbench.engine.tokenize import Tokenize, tokenize_once
+from fmbench.engine.train import History, TrainSettings, train
+from fmbench.engine.trunks import execution_path
+from fmbench.engine.work import Work
 from fmbench.tasks.examples import Examples
 
+Enter = Callable[[Sequences], Sequences]
 
+
+@dataclass(frozen=True)
 class TrainedPredictor:
-    """A trained classifier with its tokenizer: from inputs to probabilities."""
+    """A trained network with its tokenizer: from inputs to scores.
 
-    def __init__(self, model: Classifier, tokenize: Tokenize, device: str) -> None:
-        self.model, self.tokenize, self.device = model, tokenize, device
+    Args:
+        decode: what the network gives, [n, model.width] -> scores [n_targets, n_outputs].
+    """
+
+    model: Any
+    tokenize: Tokenize
+    device: str
+    precision: Precision
+    decode: Callable[[np.ndarray], np.ndarray]
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        return predict(self.model, self.tokenize(inputs), self.device)
+        return self.run(self.encode(inputs))
+
+    def encode(self, inputs: Sequence[Any]) -> Sequences:
+        """Tokens of `inputs`."""
+        return self.tokenize(inputs)
+
+    def run(self, sequences: Sequences) -> np.ndarray:
+        """Scores from tokens."""
+        return self.decode(predict(self.model, sequences, self.device, self.precision))
+
+    def work(self, sequences: Sequences) -> Work:
+        """What `run` has to do."""
+        return _work(self.model, sequences)
 
 
-def fit_classifier(
-    model: Classifier,
+@dataclass(frozen=True)
+class TokensOnce:
+    """The same predictor on tokens that may come from the cache."""
+
+    predictor: TrainedPredictor
+    cache: ArrayCache
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.predictor.run(tokenize_once(self.predictor.tokenize, inputs, self.cache))
+
+
+def fit_network(
+    trunk: Any,
     tokenize: Tokenize,
     data: Examples,
     settings: TrainSettings,
     context: FitContext,
     rng: np.random.Generator,
+    *,
+    dropout: float,
+    pooling: Any = "mean",
+    class_weights: bool = False,
     network: Any = None,
+    enter: Enter | None = None,
 ) -> Fitted:
-    """Tokenise, train, and wrap what came out.
+    """Put a head on `trunk`, train both, and wrap what came out.
 
     Args:
-        network: the pretrained network inside `model`, if there is one; its embeddings are trained where data reach.
+        dropout: before the head.
+        class_weights: weigh classes by their inverse frequency.
+        network: the pretrained network inside `trunk`, if there is one; its embeddings are trained where data reach.
+        enter: gives sequences the states of layers that are frozen and need not run again.
     """
-    model.to(context.device)
+    pair = data.kind.readout == "pair"
+    head = SentenceEmbedder(trunk, pooling) if pair else Classifier(trunk, len(data.outputs), pooling, dropout)
+    model = head.to(device_of(context.device).place)
     parameters = sum(p.numel() for p in model.parameters())
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    sequences = tokenize(data.inputs(data.train))
-    validation = tokenize(data.inputs(data.validation))
-    targets = data.targets(data.train)
+    sequences = tokenize_once(tokenize, data.inputs(data.train), context.cache)
+    validation = tokenize_once(tokenize, data.inputs(data.validation), context.cache)
+    if enter is not None:
+        sequences, validation = enter(sequences), enter(validation)
+    objective = _objective(data, sequences, class_weights)
+    decode = cosines if pair else softmax
+    predictor = TrainedPredictor(model, tokenize, context.device, settings.precision, decode)
     with only_reached_rows(network, sequences.ids) if network is not None else nullcontext():
-        history = train(model, sequences, targets, validation, settings, context, rng)
-    notes = {"execution": execution_path(model.trunk), "best_epoch": history.best_epoch}
+        history = train(model, objective, lambda: predictor.run(validation), settings, context, rng)
+    notes = {
+        "execution": execution_path(trunk),
+        "precision": settings.precision,
+        "best_epoch": history.best_epoch,
+        "piece_tokens": history.piece_tokens,
+    }
     if sequences.cut or validation.cut:
         notes["texts_cut_at_max_length"] = sequences.cut + validation.cut
     return Fitted(
-        TrainedPredictor(model, tokenize, context.device),
+        predictor,
         parameters,
         trainable,
         {"train_loss": history.loss, "validation": history.validation},
         notes,
+        TokensOnce(predictor, context.cache),
+        _training_work(model, sequences, objective, history),
+        history.seconds,
     )
+
+
+def cosines(vectors: np.ndarray) -> np.ndarray:
+    """Unit vectors of pairs, [2 n, hidden], the two of a pair in turn -> their cosines [n, 1]."""
+    return np.einsum("nh,nh->n", vectors[::2].astype(np.float64), vectors[1::2].astype(np.float64))[:, None]
+
+
+def _objective(data: Examples, sequences: Sequences, class_weights: bool) -> Objective:
+    targets = data.targets(data.train)
+    if data.kind.readout == "pair":
+        low, high = float(targets.min()), float(targets.max())
+        return CosineError(sequences, (targets - low) / ((high - low) or 1.0))
+    return CrossEntropy(sequences, targets, inverse_frequencies(targets, len(data.outputs)) if class_weights else None)
+
+
+def _work(model: Any, sequences: Sequences) -> Work:
+    """Of a forward pass."""
+    tokens = int(sequences.lengths.sum())
+    lengths = torch.from_numpy(sequences.lengths)
+    n_reads = None
+    if sequences.reads is not None:
+        n_reads = len(sequences.reads)
+    elif model.pooling == "cls":
+        n_reads = len(sequences)
+    start = {"start": sequences.layer} if sequences.states is not None else {}
+    return Work(tokens, model.trunk.flops(lengths, n_reads=n_reads, **start), tokens)
+
+
+def _training_work(model: Any, sequences: Sequences, objective: Objective, history: History) -> Work:
+    """Three forward passes' worth for every example seen: one forward, two backward."""
+    once = _work(model, sequences)
+    epochs = history.examples / max(1, len(objective.lengths))
+    tokens = round(once.tokens * epochs)
+    return Work(tokens, 3 * once.flops * epochs, tokens)

@@ -3,43 +3,78 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fmbench.files import cache_folder, write_atomic
+from fmbench.files import atomic_writer, cache_folder
+
+MAPPED_BYTES = 1 << 26
+"""Larger arrays stay on disk and are mapped into memory."""
+
+
+def size_limit() -> int:
+    """Bytes that the arrays may take: $FMBENCH_CACHE_GB, else 20 GB."""
+    try:
+        return int(float(os.environ["FMBENCH_CACHE_GB"]) * 1e9)
+    except (KeyError, ValueError):
+        return 20_000_000_000
 
 
 class ArrayCache:
-    """A folder of arrays; a broken or foreign file counts as absent.
+    """A folder of arrays; a broken or foreign file counts as absent, and the longest unused go when it is full.
 
     Args:
         folder: "arrays" in the cache folder unless told otherwise.
+        limit: bytes; `size_limit()` unless told otherwise.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
         self.folder = folder if folder is not None else cache_folder() / "arrays"
+        self.limit = size_limit() if limit is None else limit
 
     def load(self, key: str) -> np.ndarray | None:
-        """The array stored under `key`, or None."""
+        """The array stored under `key`, or None. A large one is mapped read-only."""
+        path = self._path(key)
         try:
-            with self._path(key).open("rb") as stream:
-                return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+            if path.stat().st_size > MAPPED_BYTES:
+                array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+            else:
+                with path.open("rb") as stream:
+                    array = np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+            os.utime(path)
         except Exception:  # noqa: BLE001 - a broken header raises anything, MemoryError and TokenError included
             return None
+        return array
 
     def store(self, key: str, array: np.ndarray) -> None:
         """Keep `array` under `key`."""
-        stream = io.BytesIO()
-        np.save(stream, array, allow_pickle=False)
-        write_atomic(self._path(key), stream.getvalue())
+        self._make_room(array.nbytes)
+        with atomic_writer(self._path(key)) as stream:
+            np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npy"
+
+    def _make_room(self, wanted: int) -> None:
+        """Remove the longest unused arrays until `wanted` more bytes are within the limit."""
+        found = []
+        for path in self.folder.glob("*/*.npy"):
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            found.append((status.st_mtime, status.st_size, path))
+        total = wanted + sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= self.limit:
+                return
+            path.unlink(missing_ok=True)
+            total -= size
 
 
 def content_key(parts: Sequence[Any], *arrays: np.ndarray) -> str:

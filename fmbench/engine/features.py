@@ -1,8 +1,9 @@
-"""Features of frozen encoders: one forward pass for a model and its data, whoever asks and however often."""
+"""What frozen encoders make of texts: one forward pass for a model and its data, whoever asks and however often."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ import torch
 from torch import Tensor
 
 from fmbench.engine.cache import ArrayCache, content_key
-from fmbench.engine.classifier import execution_path, hidden_state, hidden_states, read, run_batches, trunk_of
+from fmbench.engine.classifier import Pooling, read, vectors
+from fmbench.engine.devices import device_of
+from fmbench.engine.predict import run_batches
 from fmbench.engine.sequences import Batch, Sequences
-from fmbench.engine.tokenize import Readout, model_tokenizer
+from fmbench.engine.tokenize import Readout, model_tokenizer, tokenize_once
+from fmbench.engine.trunks import execution_path, hidden_state, hidden_states, trunk_of
+from fmbench.engine.work import Work
 from fmbench.models.encoder import Encoder, weights_sha256
 
-VERSION = 1
+VERSION = 2
 
 
 class FrozenEncoder:
@@ -23,44 +28,55 @@ class FrozenEncoder:
 
     Args:
         model: network, tokenizer and settings of the encoder.
-        readout: one vector a text, or one a token.
+        readout: one vector a text, one a token, or two for a pair of texts.
     """
 
     def __init__(self, model: Encoder, readout: Readout, device: str) -> None:
-        self.trunk = trunk_of(model.network, 0.0).to(device).eval()
+        static = device_of(device).static_shapes
+        self.trunk = trunk_of(model.network, 0.0, static).to(device_of(device).place).eval()
         self.path = execution_path(self.trunk)
         self.width = int(model.network.config.hidden_size)
         self.tokenize = model_tokenizer(model, readout)
-        self.pooling, self.device = model.settings.pooling, device
+        self.pooling: Pooling = model.settings.pooling
+        self.device = device
         self.parameters = sum(p.numel() for p in model.network.parameters())
         self.n_layers = int(model.network.config.num_hidden_layers)
-        self._key = [VERSION, weights_sha256(model.folder), readout, self.pooling, self.path, device]
+        self._key = [VERSION, weights_sha256(model.folder), self.pooling, self.path, device]
 
     def features(self, inputs: Sequence[Any], layer: int) -> np.ndarray:
         """float32 [n_targets, hidden] after one layer; 0 is the embeddings."""
+        return self.read_layer(self.tokenize(inputs), layer)
+
+    def read_layer(self, sequences: Sequences, layer: int) -> np.ndarray:
+        """The same from tokens."""
 
         def compute(batch: Batch) -> Tensor:
-            hidden = hidden_state(self.trunk, batch.input_ids, batch.lengths, layer)
-            return read(hidden, batch, self.pooling)
+            if layer == self.n_layers:
+                return vectors(self.trunk, batch, self.pooling)
+            return read(hidden_state(self.trunk, batch.input_ids, batch.lengths, layer), batch, self.pooling)
 
-        return run_batches(compute, self.tokenize(inputs), self.width, self.device)
+        return run_batches(compute, sequences, self.width, self.device)
+
+    def work(self, sequences: Sequences, layer: int) -> Work:
+        """What reading one layer has to do."""
+        tokens = int(sequences.lengths.sum())
+        lengths = torch.from_numpy(sequences.lengths)
+        if self.path == "packed":
+            flops = self.trunk.flops(lengths, stop=layer)
+        else:
+            flops = self.trunk.flops(lengths) * layer / self.n_layers
+        return Work(tokens, flops, tokens)
 
     def layers(self, inputs: Sequence[Any], cache: ArrayCache) -> tuple[list[np.ndarray], bool]:
         """Features after the embeddings and every layer, from one pass, or from the cache; and whether from there.
 
         The cache is keyed by tokens, weights and layer: seeds, settings and tasks with the same text share it.
         """
-        sequences = self.tokenize(inputs)
+        sequences = tokenize_once(self.tokenize, inputs, cache)
         reads = sequences.reads if sequences.reads is not None else np.empty(0, np.int64)
         base = content_key(self._key, sequences.ids, sequences.offsets, reads)
         keys = [content_key(["features", base, layer]) for layer in range(self.n_layers + 1)]
-        found = [cache.load(key) for key in keys]
-        if all(array is not None for array in found):
-            return [array for array in found if array is not None], True
-        made = self._all_layers(sequences)
-        for key, array in zip(keys, made, strict=True):
-            cache.store(key, array)
-        return made, False
+        return _once(cache, keys, lambda: self._all_layers(sequences))
 
     def _all_layers(self, sequences: Sequences) -> list[np.ndarray]:
         def compute(batch: Batch) -> Tensor:
@@ -69,3 +85,37 @@ class FrozenEncoder:
 
         stacked = run_batches(compute, sequences, self.width * (self.n_layers + 1), self.device)
         return [np.ascontiguousarray(part) for part in np.split(stacked, self.n_layers + 1, axis=1)]
+
+
+def with_states(
+    trunk: Any, weights: str, layer: int, device: str, cache: ArrayCache, sequences: Sequences
+) -> Sequences:
+    """`sequences` with what the first `layer` layers of a packed trunk make of every token.
+
+    Args:
+        weights: hash of the trunk's weights.
+    """
+    everything = replace(sequences, reads=np.arange(len(sequences.ids)), read_offsets=sequences.offsets)
+
+    def make() -> list[np.ndarray]:
+        trunk.eval()
+
+        def compute(batch: Batch) -> Tensor:
+            return hidden_state(trunk, batch.input_ids, batch.lengths, layer)
+
+        return [run_batches(compute, everything, trunk.hidden_size, device)]
+
+    key = content_key(["states", VERSION, weights, layer, device], sequences.ids, sequences.offsets)
+    (states,), _ = _once(cache, [key], make)
+    return replace(sequences, states=states, layer=layer)
+
+
+def _once(cache: ArrayCache, keys: list[str], make: Callable[[], list[np.ndarray]]) -> tuple[list[np.ndarray], bool]:
+    """The arrays of `keys`, from the cache if all are there, else made and kept; and whether from there."""
+    found = [cache.load(key) for key in keys]
+    if all(array is not None for array in found):
+        return [array for array in found if array is not None], True
+    made = make()
+    for key, array in zip(keys, made, strict=True):
+        cache.store(key, array)
+    return made, False

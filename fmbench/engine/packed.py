@@ -8,6 +8,7 @@ saving go through it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -85,22 +86,25 @@ class PackedEncoder(nn.Module):
     @property
     def num_layers(self) -> int:
         """The number of transformer layers."""
-        return len(self._layer_modules())
+        return len(self.layer_modules())
 
-    def forward(self, input_ids: Tensor, lengths: Tensor, stop: int | None = None) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, lengths: Tensor, reads: Tensor | None = None, stop: int | None = None
+    ) -> Tensor:
         """The hidden states of whole sequences after `layers[:stop]` (all layers where `stop` is None).
 
         Args:
             input_ids: `[total_tokens]` int64, the sequences one after the other, without padding.
             lengths: `[n_sequences]` int64 on CPU, tokens of each sequence, at least 1.
+            reads: `[n_targets]` int64, the tokens whose hidden states are wanted; None for all.
 
         Returns:
-            `[total_tokens, hidden]`, in the order of `input_ids`.
+            `[total_tokens, hidden]`, in the order of `input_ids`; or `[n_targets, hidden]` in the order of `reads`.
 
         Raises:
             InputError: the lengths do not fit the tokens or the model's positions.
         """
-        return self.layers(self.embed(input_ids, lengths), lengths, 0, stop)
+        return self.layers(self.embed(input_ids, lengths), lengths, 0, stop, reads)
 
     def embed(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
         """The input of the first layer, `[total_tokens, hidden]`; arguments and errors as in `forward`."""
@@ -118,72 +122,126 @@ class PackedEncoder(nn.Module):
             hidden = self.base.embeddings_project(hidden)
         return hidden
 
-    def layers(self, hidden: Tensor, lengths: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
+    def layers(
+        self, hidden: Tensor, lengths: Tensor, start: int = 0, stop: int | None = None, reads: Tensor | None = None
+    ) -> Tensor:
         """Run `layers[start:stop]` on the output of layer `start - 1`, e.g. of cached frozen lower layers.
 
         Args:
             hidden: `[total_tokens, hidden]`, what `forward(..., stop=start)` or `embed` returned.
             lengths: `[n_sequences]` int64 on CPU, tokens of each sequence, at least 1.
+            reads: `[n_targets]` int64, the tokens wanted; behind its attention the last layer computes no others.
 
         Returns:
-            `[total_tokens, hidden]`, in the order of `hidden`.
+            `[total_tokens, hidden]`, in the order of `hidden`; or `[n_targets, hidden]` in the order of `reads`.
 
         Raises:
             InputError: the lengths do not fit the hidden states, or `start`, `stop` are no range of layers.
         """
-        modules = self._layer_modules()
+        modules = self.layer_modules()
         stop = len(modules) if stop is None else stop
         if not 0 <= start <= stop <= len(modules):
             raise InputError(f"layers[{start}:{stop}] is no range of the model's {len(modules)} layers")
         _check_lengths(lengths, len(hidden))
         if start == stop:
-            return hidden
-        layout = plan_groups(lengths, hidden.device)
+            return hidden if reads is None else hidden[reads]
+        layout = Layout(lengths, hidden.device)
         run = self._distilbert_layer if self.base.config.model_type == "distilbert" else self._bert_layer
-        for module in modules[start:stop]:
-            hidden = run(module, hidden, layout)
+        for number, module in enumerate(modules[start:stop], start + 1):
+            hidden = run(module, hidden, layout, reads if number == stop else None)
         return hidden
 
-    def _layer_modules(self) -> nn.ModuleList:
+    def flops(self, lengths: Tensor, start: int = 0, stop: int | None = None, n_reads: int | None = None) -> float:
+        """Useful operations of `layers[start:stop]`, norms and activations left out.
+
+        A layer costs 2 operations a weight of its linear layers and token, and 4 S d a token for attention over S
+        tokens. Where only `n_reads` tokens are wanted, what follows attention in the last layer counts for them alone.
+        """
+        modules = self.layer_modules()[start:stop]
+        if not len(modules):
+            return 0.0
+        linear = [m.weight.numel() for m in modules[0].modules() if isinstance(m, nn.Linear)]
+        projections = 3 * self.hidden_size**2
+        sizes = lengths.double()
+        tokens = float(sizes.sum())
+        one = 2 * sum(linear) * tokens + 4 * self.hidden_size * float((sizes * sizes).sum())
+        unread = 0.0 if n_reads is None else max(0.0, tokens - n_reads)
+        return one * len(modules) - 2 * (sum(linear) - projections) * unread
+
+    def layer_modules(self) -> nn.ModuleList:
+        """The transformer layers of the base model, lowest first."""
         return (self.base.transformer if self.base.config.model_type == "distilbert" else self.base.encoder).layer
 
-    def _bert_layer(self, layer: Any, hidden: Tensor, layout: Layout) -> Tensor:
+    def _bert_layer(self, layer: Any, hidden: Tensor, layout: Layout, reads: Tensor | None) -> Tensor:
         dropout = self.dropout if layer.training else 0.0
         attention, output = layer.attention.self, layer.attention.output
         context = attend(
             attention.query(hidden), attention.key(hidden), attention.value(hidden), layout, self._head_size
         )
+        if reads is not None:
+            context, hidden = context[reads], hidden[reads]
         hidden = output.LayerNorm(random_drop(output.dense(context), dropout, hidden))
         inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(hidden))
         return layer.output.LayerNorm(random_drop(layer.output.dense(inner), dropout, hidden))
 
-    def _distilbert_layer(self, layer: Any, hidden: Tensor, layout: Layout) -> Tensor:
+    def _distilbert_layer(self, layer: Any, hidden: Tensor, layout: Layout, reads: Tensor | None) -> Tensor:
         dropout = self.dropout if layer.training else 0.0
         attention, ffn = layer.attention, layer.ffn
         context = attend(
             attention.q_lin(hidden), attention.k_lin(hidden), attention.v_lin(hidden), layout, self._head_size
         )
+        if reads is not None:
+            context, hidden = context[reads], hidden[reads]
         hidden = layer.sa_layer_norm(attention.out_lin(context) + hidden)
         inner = ffn.activation(ffn.lin1(hidden))
         return layer.output_layer_norm(random_drop(ffn.lin2(inner), dropout, hidden))
 
 
-@dataclass(frozen=True)
 class Layout:
+    """How attention sees the sequences of a batch: as groups for padded kernels, as bounds for ragged ones.
+
+    Both are made when first asked for, once for all layers.
+
+    Args:
+        lengths: `[n_sequences]` int64 on CPU, at least 1 each.
+        device: where the tokens are.
+    """
+
+    def __init__(self, lengths: Tensor, device: torch.device) -> None:
+        self.lengths, self.device = lengths, device
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Groups of sequences of similar length."""
+        return plan_groups(self.lengths, self.device)
+
+    @cached_property
+    def bounds(self) -> Tensor:
+        """`[n_sequences + 1]` int32, where each sequence starts, and the end."""
+        return F.pad(self.lengths.cumsum(0), (1, 0)).int().to(self.device, non_blocking=True)
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return int(self.lengths.max())
+
+
+@dataclass(frozen=True)
+class Groups:
     """Where the tokens of a batch lie when its sequences are padded group by group.
 
-    `slots` `[total_tokens]` is the place of each token among the `padded_tokens`; a group is
+    `slots` `[total_tokens]` is the place of each token among the `padded_tokens`; a group's shape is
     `(n_sequences, length)` in that order; its mask `[n_sequences, 1, 1, length]` is true on real tokens, None
     where all are real.
     """
 
     slots: Tensor
     padded_tokens: int
-    groups: tuple[tuple[int, int], ...]
+    shapes: tuple[tuple[int, int], ...]
     masks: tuple[Tensor | None, ...]
 
 
-def plan_groups(lengths: Tensor, device: torch.device, padded_share_max: float = PADDED_SHARE_MAX) -> Layout:
+def plan_groups(lengths: Tensor, device: torch.device, padded_share_max: float = PADDED_SHARE_MAX) -> Groups:
     """Group sequences of similar length, longest first.
 
     Args:
@@ -221,22 +279,44 @@ def plan_groups(lengths: Tensor, device: torch.device, padded_share_max: float =
             real_slots.split([n * length for n, length in groups]), groups, full, strict=True
         )
     )
-    return Layout(slots, padded_tokens, tuple(groups), masks)
+    return Groups(slots, padded_tokens, tuple(groups), masks)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, layout: Layout, head_size: int) -> Tensor:
-    """Attention of each token over its own sequence; all tensors are `[total_tokens, heads * head_size]`."""
-    sizes = [n * length for n, length in layout.groups]
+    """Attention of each token over its own sequence; all tensors are `[total_tokens, heads * head_size]`.
+
+    In half precision on CUDA one ragged flash kernel does it; elsewhere padded kernels, group by group.
+    """
+    if has_ragged_kernel(query):
+        return attend_ragged(query, key, value, layout, head_size)
+    groups = layout.groups
+    sizes = [n * length for n, length in groups.shapes]
     padded = [
-        x.new_zeros(layout.padded_tokens, x.shape[1]).index_copy_(0, layout.slots, x).split(sizes)
+        x.new_zeros(groups.padded_tokens, x.shape[1]).index_copy_(0, groups.slots, x).split(sizes)
         for x in (query, key, value)
     ]
     contexts = []
-    for (n, length), mask, *parts in zip(layout.groups, layout.masks, *padded, strict=True):
+    for (n, length), mask, *parts in zip(groups.shapes, groups.masks, *padded, strict=True):
         q, k, v = (part.view(n, length, -1, head_size).transpose(1, 2) for part in parts)
         context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         contexts.append(context.transpose(1, 2).reshape(n * length, -1))
-    return torch.cat(contexts).index_select(0, layout.slots)
+    return torch.cat(contexts).index_select(0, groups.slots)
+
+
+def has_ragged_kernel(query: Tensor) -> bool:
+    """Whether torch's flash attention over ragged sequences takes tensors like this one."""
+    return query.is_cuda and query.dtype in (torch.float16, torch.bfloat16)
+
+
+def attend_ragged(query: Tensor, key: Tensor, value: Tensor, layout: Layout, head_size: int) -> Tensor:
+    """The same by `torch.nn.attention.varlen.varlen_attn`."""
+    from torch.nn.attention import varlen
+
+    q, k, v = (x.view(len(x), -1, head_size) for x in (query, key, value))
+    bounds, longest = layout.bounds, layout.longest
+    context = varlen.varlen_attn(q, k, v, bounds, bounds, longest, longest)
+    assert isinstance(context, Tensor)
+    return context.reshape(len(query), -1)
 
 
 def random_drop(x: Tensor, probability: float, residual: Tensor | None = None) -> Tensor:

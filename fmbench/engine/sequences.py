@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fmbench.engine.devices import CPU, Device
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -20,6 +22,8 @@ class Sequences:
         reads: int64 [n_targets], positions in `ids` that give one target each; None if a whole sequence is one target.
         read_offsets: int64 [n_sequences + 1], where the targets of each sequence start in `reads`.
         cut: how many sequences lost tokens because they were too long.
+        states: float32 [total_tokens, hidden], what the first `layer` layers of a frozen encoder make of `ids`.
+        layer: the layer at which `states` enter.
     """
 
     ids: np.ndarray
@@ -27,6 +31,8 @@ class Sequences:
     reads: np.ndarray | None = None
     read_offsets: np.ndarray | None = None
     cut: int = 0
+    states: np.ndarray | None = None
+    layer: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -46,7 +52,23 @@ class Sequences:
             return index
         return _ranges(self.read_offsets[index], np.diff(self.read_offsets)[index])
 
-    def batch(self, index: np.ndarray, device: str = "cpu") -> Batch:
+    def to_array(self) -> np.ndarray:
+        """All of it but `states` as one int64 array, for a cache."""
+        parts = [self.ids, self.offsets]
+        if self.reads is not None and self.read_offsets is not None:
+            parts += [self.reads, self.read_offsets]
+        header = [len(parts), *(len(part) for part in parts), self.cut]
+        return np.concatenate([np.array(header, dtype=np.int64), *parts])
+
+    @classmethod
+    def from_array(cls, array: np.ndarray) -> Sequences:
+        """What `to_array` was made of."""
+        n_parts = int(array[0])
+        sizes, cut = array[1 : n_parts + 1], int(array[n_parts + 1])
+        ids, offsets, *reads = np.split(array[n_parts + 2 :], np.cumsum(sizes)[:-1])
+        return cls(ids, offsets, reads[0], reads[1], cut) if reads else cls(ids, offsets, cut=cut)
+
+    def batch(self, index: np.ndarray, device: Device = CPU) -> Batch:
         """The sequences `index` as one packed batch."""
         starts, lengths = self.offsets[index], self.lengths[index]
         reads = None
@@ -54,9 +76,10 @@ class Sequences:
             assert self.read_offsets is not None
             counts = np.diff(self.read_offsets)[index]
             shift = np.concatenate([[0], np.cumsum(lengths)[:-1]]) - starts
-            reads = torch.from_numpy(self.reads[self.targets_of(index)] + np.repeat(shift, counts)).to(device)
-        ids = torch.from_numpy(self.ids[_ranges(starts, lengths)]).to(device)
-        return Batch(ids, torch.from_numpy(lengths), reads)
+            reads = device.send(self.reads[self.targets_of(index)] + np.repeat(shift, counts))
+        tokens = _ranges(starts, lengths)
+        states = None if self.states is None else device.send(self.states[tokens])
+        return Batch(device.send(self.ids[tokens]), torch.from_numpy(lengths), reads, states, self.layer)
 
 
 @dataclass(frozen=True)
@@ -67,11 +90,14 @@ class Batch:
         input_ids: int64 [total_tokens].
         lengths: int64 [n_sequences], on the CPU.
         reads: int64 [n_targets], positions in `input_ids`, or None for one target a sequence.
+        states: float32 [total_tokens, hidden], the input of layer `layer`; None where all begins with `input_ids`.
     """
 
     input_ids: Tensor
     lengths: Tensor
     reads: Tensor | None
+    states: Tensor | None = None
+    layer: int = 0
 
 
 def token_budget_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:

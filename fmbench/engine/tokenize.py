@@ -2,68 +2,97 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import tokenizers
 
+from fmbench.engine.cache import ArrayCache, content_key
 from fmbench.engine.sequences import Sequences
 from fmbench.models.encoder import Encoder
 from fmbench.models.nets.words import WordTokenizer
 
-Readout = Literal["sequence", "token"]
+Readout = Literal["sequence", "token", "pair"]
 Tokenize = Callable[[Sequence[Any]], Sequences]
-
-_BARE: dict[str, Any] = {
-    "add_special_tokens": False,
-    "truncation": False,
-    "padding": False,
-    "verbose": False,
-    "return_attention_mask": False,
-    "return_token_type_ids": False,
-}
-"""What a call of a tokenizer is told, so that it gives all subwords and nothing else."""
+VERSION = 1
 
 
-def subword_tokenizer(tokenizer: Any, readout: Readout, max_length: int) -> Tokenize:
+class SubwordTokenizer:
     """Batch tokenisation with a fast tokenizer of transformers.
 
     Texts longer than `max_length` subwords are cut, and counted. Sentences of words are not cut but split at word
     boundaries into several sequences (a single word that is longer loses its end, and is counted); each word is read at
-    its first subword (at the first special token if it has none, as a lone control character does).
+    its first subword (at the first special token if it has none, as a lone control character does). A pair of texts
+    becomes two sequences.
 
     Args:
         tokenizer: a fast tokenizer.
-        readout: "sequence" for texts, "token" for lists of words.
+        readout: "sequence" for texts, "token" for lists of words, "pair" for lists of two texts.
         max_length: most tokens of a sequence, special ones included.
     """
-    prefix, suffix = _special_tokens(tokenizer)
-    room = max_length - len(prefix) - len(suffix)
 
-    def texts(inputs: Sequence[Any]) -> Sequences:
-        if not len(inputs):
-            return _flat([])
-        encoded = tokenizer(list(inputs), **_BARE)["input_ids"]
-        cut = sum(len(ids) > room for ids in encoded)
-        return _flat([[*prefix, *ids[:room], *suffix] for ids in encoded], cut=cut)
+    def __init__(self, tokenizer: Any, readout: Readout, max_length: int) -> None:
+        self.prefix, self.suffix = _special_tokens(tokenizer)
+        self.readout, self.max_length = readout, max_length
+        self.room = max_length - len(self.prefix) - len(self.suffix)
+        self.backend = copy.deepcopy(tokenizer.backend_tokenizer)
+        self.backend.no_truncation()
+        self.backend.no_padding()
 
-    def sentences(inputs: Sequence[Any]) -> Sequences:
-        encoded = tokenizer(list(inputs), is_split_into_words=True, **_BARE)
+    def __call__(self, inputs: Sequence[Any]) -> Sequences:
+        """Tokenise `inputs`."""
+        if self.readout == "token":
+            return self._sentences(inputs)
+        return self._texts([text for pair in inputs for text in pair] if self.readout == "pair" else list(inputs))
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of everything that decides what tokens a text becomes."""
+        return content_key(
+            [VERSION, tokenizers.__version__, self.backend.to_str(), self.prefix, self.suffix, self.readout, self.room]
+        )
+
+    def _texts(self, texts: list[str]) -> Sequences:
+        encoded = [one.ids for one in self.backend.encode_batch_fast(texts, add_special_tokens=False)]
+        cut = sum(len(ids) > self.room for ids in encoded)
+        return _flat([[*self.prefix, *ids[: self.room], *self.suffix] for ids in encoded], cut=cut)
+
+    def _sentences(self, inputs: Sequence[Sequence[str]]) -> Sequences:
+        encoded = self.backend.encode_batch(list(inputs), is_pretokenized=True, add_special_tokens=False)
         rows: list[list[int]] = []
         reads: list[list[int]] = []
         cut = 0
-        for i, words in enumerate(inputs):
-            pieces = _chunks(encoded["input_ids"][i], encoded.word_ids(i), len(words), room)
-            cut += sum(len(ids) for ids, _ in pieces) < len(encoded["input_ids"][i])
-            for ids, first in pieces:
-                rows.append([*prefix, *ids, *suffix])
-                reads.append([len(prefix) + at if at >= 0 else 0 for at in first])
+        for words, one in zip(inputs, encoded, strict=True):
+            ids = one.ids
+            pieces = _chunks(ids, one.word_ids, len(words), self.room)
+            cut += sum(len(piece) for piece, _ in pieces) < len(ids)
+            for piece, first in pieces:
+                rows.append([*self.prefix, *piece, *self.suffix])
+                reads.append([len(self.prefix) + at if at >= 0 else 0 for at in first])
         return _flat(rows, reads, cut)
 
-    return texts if readout == "sequence" else sentences
+
+def tokenize_once(tokenize: Tokenize, inputs: Sequence[Any], cache: ArrayCache) -> Sequences:
+    """`tokenize(inputs)`, from the cache if these inputs went through this tokenizer before.
+
+    Only tokenizers with a `key` are cached: one that numbers the words it meets must meet them.
+    """
+    own = getattr(tokenize, "key", None)
+    if own is None:
+        return tokenize(inputs)
+    key = content_key(["tokens", own, list(inputs)])
+    stored = cache.load(key)
+    if stored is not None:
+        return Sequences.from_array(stored)
+    made = tokenize(inputs)
+    cache.store(key, made.to_array())
+    return made
 
 
-def model_tokenizer(model: Encoder, readout: Readout) -> Tokenize:
+def model_tokenizer(model: Encoder, readout: Readout) -> SubwordTokenizer:
     """The tokenisation that belongs to a pretrained encoder, within its longest sequence."""
     tokenizer = model.tokenizer(words=readout == "token")
     limits = [model.settings.max_length, int(tokenizer.model_max_length)]
@@ -72,11 +101,14 @@ def model_tokenizer(model: Encoder, readout: Readout) -> Tokenize:
     if isinstance(positions, int) and positions > 0:
         after_padding = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")
         limits.append(positions - 2 if after_padding else positions)
-    return subword_tokenizer(tokenizer, readout, min(limits))
+    return SubwordTokenizer(tokenizer, readout, min(limits))
 
 
 def word_tokenizer(tokenizer: WordTokenizer, readout: Readout, max_length: int) -> Tokenize:
     """The same for whole words: one token a word."""
+
+    def pairs(inputs: Sequence[Any]) -> Sequences:
+        return texts([text for pair in inputs for text in pair])
 
     def texts(inputs: Sequence[Any]) -> Sequences:
         split = [tokenizer.words(text) for text in inputs]
@@ -89,7 +121,7 @@ def word_tokenizer(tokenizer: WordTokenizer, readout: Readout, max_length: int) 
         pieces = [words[i : i + max_length] for words in inputs for i in range(0, len(words), max_length)]
         return _flat([tokenizer.encode(piece) for piece in pieces], [list(range(len(piece))) for piece in pieces])
 
-    return texts if readout == "sequence" else sentences
+    return {"sequence": texts, "token": sentences, "pair": pairs}[readout]
 
 
 def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:

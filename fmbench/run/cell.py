@@ -57,7 +57,7 @@ def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
     fit_seconds = time.perf_counter() - fit_start
     inputs = data.test[kind.input_field].to_pylist()
-    predictions = predictions_table(kind, data.test, fitted.predictor.predict(inputs), data.labels)
+    predictions = predictions_table(kind, data.test, fitted.scorer.predict(inputs), data.labels)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
     measurements = quality(predictions, metrics, data.labels, cell.task.spec.cluster_key)
     evidence = Evidence(fitted.predictor, data.test, inputs, data.labels, device, load_seconds, fit_seconds)

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from fmbench.adapt.probe import Probe
 from fmbench.engine import features
 from fmbench.engine.cache import ArrayCache
 from fmbench.engine.context import FitContext
+from fmbench.engine.packed import PackedEncoder
 from fmbench.errors import CellFailed, Place
 from fmbench.registry import ADAPTATIONS, KINDS, LOADERS
 from fmbench.suite.schema import Model, ModelFile, Weights
@@ -114,6 +116,12 @@ class ThreeLayers:
 
     def __init__(self, model: Any, readout: str, device: str) -> None: ...
 
+    def tokenize(self, inputs: list[str]) -> list[str]:
+        return inputs
+
+    def read_layer(self, inputs: list[str], layer: int) -> np.ndarray:
+        return self.features(inputs, layer)
+
     def features(self, inputs: list[str], layer: int) -> np.ndarray:
         rng = np.random.default_rng(len(inputs) + layer)
         found = rng.normal(size=(len(inputs), 5))
@@ -179,3 +187,67 @@ def test_the_features_of_a_probe_are_read_once(tmp_path: Path) -> None:
         for seed, C in ((0, 0.1), (1, 1.0))
     ]
     assert [notes["features_from_cache"] for notes in hits] == [False, True]
+
+
+def test_frozen_layers_are_run_once_and_do_not_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = examples("token-classification", 16)
+    owner, model = ADAPTATIONS["finetune"], load("encoder")
+    before = {name: p.clone() for name, p in model.network.named_parameters()}
+    settings = owner.Settings(epochs=2, batch_size=8, frozen_layers=4)
+    first = owner.fit(model, data, settings, context(data, tmp_path))
+    lower = ("embeddings.", *(f"encoder.layer.{i}." for i in range(4)))
+    for name, parameter in model.network.named_parameters():
+        assert torch.equal(parameter, before[name]) == name.startswith((*lower, "pooler")), name
+    assert 0 < first.trainable_parameters < 0.2 * first.parameters
+    monkeypatch.setattr(PackedEncoder, "embed", lambda *given: pytest.fail("the lower layers ran again"))
+    again = owner.fit(load("encoder"), data, settings, context(data, tmp_path))
+    assert again.curves == first.curves
+    owner.fit(load("encoder"), data, owner.Settings(epochs=1, frozen_layers=4), context(data, tmp_path, seed=1))
+
+
+def test_frozen_layers_give_what_freezing_without_a_cache_gives(tmp_path: Path) -> None:
+    """Dropout aside, training on stored states is training the whole network with the lower part frozen."""
+    data = examples("text-classification", 16)
+    owner = ADAPTATIONS["finetune"]
+    settings = owner.Settings(epochs=2, batch_size=4, frozen_layers=2, dropout=0.0, learning_rate=1e-3)
+    packed = owner.fit(load("encoder"), data, settings, context(data, tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fmbench.engine.trunks.supports", lambda network: False)
+        model = load("encoder")
+        for module in model.network.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        padded = owner.fit(model, data, settings, context(data, tmp_path))
+    assert (packed.notes["execution"], padded.notes["execution"]) == ("packed", "padded")
+    assert packed.curves["train_loss"] == pytest.approx(padded.curves["train_loss"], rel=1e-3)
+    assert packed.trainable_parameters == padded.trainable_parameters
+    inputs = data.inputs(data.train)
+    np.testing.assert_allclose(packed.predictor.predict(inputs), padded.predictor.predict(inputs), atol=2e-3)
+
+
+def test_too_many_frozen_layers_fail_the_cell(tmp_path: Path) -> None:
+    data, owner = examples("text-classification", 16), ADAPTATIONS["finetune"]
+    with pytest.raises(CellFailed, match="frozen_layers: 7, but this model has 6 layers"):
+        owner.fit(load("encoder"), data, owner.Settings(frozen_layers=7), context(data, tmp_path))
+
+
+@pytest.mark.parametrize(("adaptation", "settings"), [("finetune", {"epochs": 1}), ("probe", {"layers": [-1, 2]})])
+def test_cached_scores_are_those_of_the_predictor_and_its_work_is_counted(
+    adaptation: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    data, owner = examples("text-classification", 16), ADAPTATIONS[adaptation]
+    fitted = owner.fit(load("encoder"), data, owner.Settings(**settings), context(data, tmp_path))
+    inputs = data.inputs(data.train)
+    assert fitted.cached is not None and fitted.scorer is fitted.cached
+    wanted = fitted.predictor.predict(inputs)
+    for _ in range(2):
+        np.testing.assert_allclose(fitted.scorer.predict(inputs), wanted, atol=1e-5)
+    encoded = fitted.predictor.encode(inputs)
+    np.testing.assert_array_equal(fitted.predictor.run(encoded), wanted)
+    work = fitted.predictor.work(encoded)
+    assert work.tokens == work.padded_tokens == len(encoded.ids)
+    layers = fitted.notes.get("layer", 6)
+    assert work.flops == pytest.approx(layers * work.tokens * 24 * 384**2, rel=0.02)
+    if adaptation == "finetune":
+        assert fitted.work.flops == pytest.approx(3 * work.flops)
+        assert fitted.work_seconds > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -152,3 +153,32 @@ def test_the_key_knows_the_order_and_the_parts() -> None:
     }
     assert len(keys) == 7
     assert content_key([{"a": 1, "b": 2}]) == content_key([{"b": 2, "a": 1}])
+
+
+def test_large_arrays_are_mapped_and_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, path = stored(tmp_path)
+    monkeypatch.setattr("fmbench.engine.cache.MAPPED_BYTES", 10)
+    found = cache.load(KEY)
+    assert isinstance(found, np.memmap) and not found.flags.writeable
+    assert np.array_equal(found, ARRAY)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert cache.load(KEY) is None
+
+
+def test_the_longest_unused_go_when_the_cache_is_full(tmp_path: Path) -> None:
+    cache = ArrayCache(tmp_path, limit=5500)
+    array = np.zeros(200)
+    keys = [letter * 64 for letter in "abcd"]
+    for age, key in enumerate(keys[:3]):
+        cache.store(key, array)
+        os.utime(cache._path(key), (1000 + age, 1000 + age))
+    assert cache.load(keys[0]) is not None
+    cache.store(keys[3], array)
+    assert [cache.load(key) is not None for key in keys] == [True, False, True, True]
+
+
+def test_the_limit_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FMBENCH_CACHE_GB", "0.5")
+    assert ArrayCache().limit == 500_000_000
+    monkeypatch.setenv("FMBENCH_CACHE_GB", "much")
+    assert ArrayCache().limit == 20_000_000_000

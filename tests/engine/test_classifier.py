@@ -10,20 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from fmbench.engine.classifier import (
-    PaddedTrunk,
-    execution_path,
-    hidden_state,
-    hidden_states,
-    read,
-    run_batches,
-    softmax,
-    trunk_of,
-)
-from fmbench.engine.devices import out_of_memory, pick, seed_everything
+from fmbench.engine.classifier import Classifier, SentenceEmbedder, read, vectors
+from fmbench.engine.devices import out_of_memory
 from fmbench.engine.packed import PackedEncoder
+from fmbench.engine.predict import run_batches, softmax
 from fmbench.engine.sequences import Batch, Sequences
-from fmbench.errors import InputError
+from fmbench.engine.trunks import PaddedTrunk, execution_path, hidden_state, hidden_states, trunk_of
 
 SIZES = {
     "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32
@@ -149,18 +141,32 @@ def test_softmax_is_stable_and_sums_to_one() -> None:
     assert softmax(np.zeros((0, 3), dtype=np.float32)).shape == (0, 3)
 
 
-def test_devices() -> None:
-    assert pick("cpu") == "cpu"
-    assert pick("auto") in ("cuda", "mps", "cpu")
-    with pytest.raises(InputError, match=r"--device tpu: not available on this machine \(available: cpu"):
-        pick("tpu")
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("reads", [None, [4, 0, 22, 22]])
+def test_reading_only_what_is_wanted_gives_the_same(pooling: str, reads: list[int] | None) -> None:
+    model = network()
+    lengths = torch.tensor([5, 1, 17])
+    ids = torch.randint(2, 100, (23,), generator=torch.Generator().manual_seed(1))
+    batch = Batch(ids, lengths, None if reads is None else torch.tensor(reads))
+    for trunk in (trunk_of(model, 0.0).eval(), PaddedTrunk(model)):
+        with torch.no_grad():
+            found = vectors(trunk, batch, pooling)
+            torch.testing.assert_close(found, read(trunk(ids, lengths), batch, pooling), atol=1e-5, rtol=0)
 
 
-def test_a_seed_sets_every_generator() -> None:
-    import random
+def test_stored_states_enter_where_they_came_from() -> None:
+    trunk = trunk_of(network(), 0.0).eval()
+    head = Classifier(trunk, 2).eval()
+    lengths = torch.tensor([5, 1, 17])
+    ids = torch.randint(2, 100, (23,), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        states = hidden_state(trunk, ids, lengths, 1)
+        torch.testing.assert_close(head(Batch(ids, lengths, None, states, 1)), head(Batch(ids, lengths, None)))
 
-    def draw() -> tuple[float, ...]:
-        rng = seed_everything(5)
-        return random.random(), np.random.rand(), float(torch.rand(1)), rng.random()  # noqa: NPY002
 
-    assert draw() == draw()
+def test_sentence_vectors_have_length_one() -> None:
+    embed = SentenceEmbedder(trunk_of(network(), 0.0)).eval()
+    with torch.no_grad():
+        found = embed(Batch(torch.arange(2, 12), torch.tensor([4, 6]), None))
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(2))
+    assert found.shape == (2, embed.width)

