@@ -119,6 +119,7 @@ ADAPTATIONS = Registry(
         "fit": "fmbench.adapt.fit:Fit",
         "finetune": "fmbench.adapt.finetune:Finetune",
         "probe": "fmbench.adapt.probe:Probe",
+        "knn": "fmbench.adapt.knn:KNN",
     },
 )
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from fmbench.suite.schema import Spec
+from fmbench.tasks.kind import IGNORED
 
 if TYPE_CHECKING:
     from fmbench.adapt.adaptation import Fitted
     from fmbench.engine.cache import ArrayCache
     from fmbench.engine.context import FitContext
     from fmbench.engine.features import FrozenEncoder
+    from fmbench.engine.logistic import LogisticHead
     from fmbench.engine.sequences import Sequences
     from fmbench.engine.work import Work
     from fmbench.models.encoder import Encoder
@@ -29,10 +31,11 @@ class Probe:
     """Pooled vectors for texts, first-subword vectors for tokens; standardised, then multinomial logistic regression.
 
     The validation rows choose the layer (at the middle strength), then the strength. All layers come from one forward
-    pass, shared by all seeds and settings. The regression itself has no randomness, so seeds agree.
+    pass, shared by all seeds and settings. The regression itself has no randomness, so seeds agree and share it too;
+    only the rows of the few-shot curve are drawn by the seed.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
     kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
 
@@ -44,12 +47,16 @@ class Probe:
             default=[0.003, 0.03, 0.3], min_length=1, description="inverse regularisation strengths to choose from"
         )
         max_iter: int = Field(default=200, ge=1)
+        shots: list[Annotated[int, Field(ge=1)]] = Field(
+            default=[], description="targets a class for the few-shot curve: the validation score with that many"
+        )
 
     @staticmethod
     def fit(model: Encoder, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
         from fmbench.engine.devices import seed_everything
         from fmbench.engine.features import FrozenEncoder
+        from fmbench.engine.logistic import fit_logistic
 
         seed_everything(context.seed)
         encoder = FrozenEncoder(model, data.kind.readout, context.device)
@@ -58,24 +65,30 @@ class Probe:
         targets = data.targets(data.train)
         part = _selection_part(len(targets))
 
+        fit = partial(fit_logistic, max_iter=settings.max_iter, cache=context.cache)
+
+        def score(head: LogisticHead, layer: int) -> float:
+            context.check_time()
+            return context.validate(head.probabilities(validation[layer], len(data.outputs)))
+
         @cache
         def validated(layer: int, strength: float) -> float:
-            context.check_time()
-            head = _logistic(train[layer][part], targets[part], strength, settings.max_iter)
-            score = context.validate(_classify(head, validation[layer], len(data.outputs)))
-            return -np.inf if np.isnan(score) else score if context.higher_is_better else -score
+            found = score(fit(train[layer][part], targets[part], strength), layer)
+            return -np.inf if np.isnan(found) else found if context.higher_is_better else -found
 
         middle = settings.C[len(settings.C) // 2]
-        layer = max(_layers(settings.layers, len(train)), key=lambda one: validated(one, middle))
+        layer = max(chosen_layers("probe", settings.layers, len(train)), key=lambda one: validated(one, middle))
         strength = max(settings.C, key=lambda one: validated(layer, one))
-        head = _logistic(train[layer], targets, strength, settings.max_iter)
-        regression = head[-1]
-        trainable = int(regression.coef_.size + regression.intercept_.size)
+        head = fit(train[layer], targets, strength)
+        curves = {}
+        if settings.shots:
+            rows = [few_shots(targets, shots, context.seed) for shots in settings.shots]
+            curves["few_shot"] = [score(fit(train[layer][some], targets[some], strength), layer) for some in rows]
         notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": hit}
         predictor = ProbePredictor(encoder, layer, head, len(data.outputs))
-        return Fitted(
-            predictor, encoder.parameters + trainable, trainable, {}, notes, FeaturesOnce(predictor, context.cache)
-        )
+        trainable = head.parameters
+        once = FeaturesOnce(predictor, context.cache)
+        return Fitted(predictor, encoder.parameters + trainable, trainable, curves, notes, once)
 
 
 @dataclass(frozen=True)
@@ -84,7 +97,7 @@ class ProbePredictor:
 
     encoder: FrozenEncoder
     layer: int
-    head: Any
+    head: LogisticHead
     n_outputs: int
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
@@ -96,7 +109,7 @@ class ProbePredictor:
 
     def run(self, sequences: Sequences) -> np.ndarray:
         """Probabilities from tokens."""
-        return _classify(self.head, self.encoder.read_layer(sequences, self.layer), self.n_outputs)
+        return self.head.probabilities(self.encoder.read_layer(sequences, self.layer), self.n_outputs)
 
     def work(self, sequences: Sequences) -> Work:
         """What `run` has to do."""
@@ -113,18 +126,18 @@ class FeaturesOnce:
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
         own = self.predictor
         features, _ = own.encoder.layers(inputs, self.cache)
-        return _classify(own.head, features[own.layer], own.n_outputs)
+        return own.head.probabilities(features[own.layer], own.n_outputs)
 
 
-def _layers(asked: list[int] | None, n: int) -> list[int]:
-    """Layer numbers from 0; the last ones first, so that they win ties."""
+def chosen_layers(adaptation: str, asked: list[int] | None, n: int) -> list[int]:
+    """Layer numbers from 0; the last ones first, so that they win ties. Raises CellFailed for one that is not there."""
     from fmbench.errors import CellFailed
 
     if asked is None:
         return list(range(n - 1, -1, -1))
     bad = [layer for layer in asked if not -n <= layer < n]
     if bad:
-        raise CellFailed(f"probe: no layer {bad[0]}; this model has 0 (embeddings) to {n - 1}")
+        raise CellFailed(f"{adaptation}: no layer {bad[0]}; this model has 0 (embeddings) to {n - 1}")
     return list(dict.fromkeys(layer % n for layer in asked))
 
 
@@ -135,26 +148,9 @@ def _selection_part(n: int) -> np.ndarray:
     return np.sort(np.random.default_rng(0).choice(n, SELECTION_TARGETS, replace=False))
 
 
-def _classify(head: Any, features: np.ndarray, n_outputs: int) -> np.ndarray:
-    """Features [n_targets, hidden] -> probabilities [n_targets, n_outputs]."""
-    scores = np.zeros((len(features), n_outputs))
-    scores[:, head[-1].classes_] = head.predict_proba(features)
-    return scores
-
-
-def _logistic(features: np.ndarray, targets: np.ndarray, C: float, max_iter: int) -> Any:
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits
-
-    from fmbench.tasks.kind import IGNORED
-
-    kept = targets != IGNORED
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=max_iter))
-    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # its threads and torch's get in their way
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return pipeline.fit(features[kept], targets[kept])
+def few_shots(targets: np.ndarray, shots: int, seed: int) -> np.ndarray:
+    """The rows of `shots` random targets of every class, or of all where a class has fewer."""
+    rng = np.random.default_rng([seed, shots])
+    classes = np.unique(targets[targets != IGNORED])
+    chosen = [rng.permutation(np.flatnonzero(targets == one))[:shots] for one in classes]
+    return np.sort(np.concatenate(chosen))

