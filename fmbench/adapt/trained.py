@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from fmbench.engine.classifier import Classifier, SentenceEmbedder
 from fmbench.engine.context import FitContext
 from fmbench.engine.devices import Precision, device_of
 from fmbench.engine.embeddings import only_reached_rows
+from fmbench.engine.graphs import with_graphs
 from fmbench.engine.objective import CosineError, CrossEntropy, Objective, inverse_frequencies
 from fmbench.engine.predict import predict, softmax
 from fmbench.engine.sequences import Sequences
@@ -34,6 +35,7 @@ class TrainedPredictor:
 
     Args:
         decode: what the network gives, [n, model.width] -> scores [n_targets, n_outputs].
+        forward: computes `model(batch)` in a quicker way, once the weights no longer change.
     """
 
     model: Any
@@ -41,6 +43,7 @@ class TrainedPredictor:
     device: str
     precision: Precision
     decode: Callable[[np.ndarray], np.ndarray]
+    forward: Callable[[Any], Any] | None = None
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
         return self.run(self.encode(inputs))
@@ -51,7 +54,7 @@ class TrainedPredictor:
 
     def run(self, sequences: Sequences) -> np.ndarray:
         """Scores from tokens."""
-        return self.decode(predict(self.model, sequences, self.device, self.precision))
+        return self.decode(predict(self.model, sequences, self.device, self.precision, self.forward))
 
     def work(self, sequences: Sequences) -> Work:
         """What `run` has to do."""
@@ -102,9 +105,10 @@ def fit_network(
         sequences, validation = enter(sequences), enter(validation)
     objective = _objective(data, sequences, class_weights)
     decode = cosines if pair else softmax
-    predictor = TrainedPredictor(model, tokenize, context.device, settings.precision, decode)
+    training = TrainedPredictor(model, tokenize, context.device, settings.precision, decode)
     with only_reached_rows(network, sequences.ids) if network is not None else nullcontext():
-        history = train(model, objective, lambda: predictor.run(validation), settings, context, rng)
+        history = train(model, objective, lambda: training.run(validation), settings, context, rng)
+    predictor = replace(training, forward=with_graphs(model, device_of(context.device)))
     notes = {
         "execution": execution_path(trunk),
         "precision": settings.precision,

@@ -111,7 +111,14 @@ class PackedEncoder(nn.Module):
         embeddings = self.base.embeddings
         first_position = embeddings.padding_idx + 1 if self._after_padding_idx else 0
         _check_lengths(lengths, len(input_ids), embeddings.position_embeddings.num_embeddings - first_position)
-        positions = _offsets_in_sequence(lengths).to(input_ids.device, non_blocking=True) + first_position
+        positions = _offsets_in_sequence(lengths).to(input_ids.device, non_blocking=True)
+        return self.embed_at(input_ids, positions)
+
+    def embed_at(self, input_ids: Tensor, positions: Tensor) -> Tensor:
+        """`embed` for tokens whose places in their sequences, `[total_tokens]` from 0, are known already."""
+        embeddings = self.base.embeddings
+        first_position = embeddings.padding_idx + 1 if self._after_padding_idx else 0
+        positions = positions + first_position
         hidden = embeddings.word_embeddings(input_ids) + embeddings.position_embeddings(positions)
         if hasattr(embeddings, "token_type_embeddings"):
             hidden = hidden + embeddings.token_type_embeddings.weight[0]
@@ -145,7 +152,13 @@ class PackedEncoder(nn.Module):
         _check_lengths(lengths, len(hidden))
         if start == stop:
             return hidden if reads is None else hidden[reads]
-        layout = Layout(lengths, hidden.device)
+        return self.layers_in(hidden, Layout(lengths, hidden.device), start, stop, reads)
+
+    def layers_in(
+        self, hidden: Tensor, layout: Layout | Bounds, start: int, stop: int, reads: Tensor | None = None
+    ) -> Tensor:
+        """`layers[start:stop]`, `start` < `stop`, for sequences whose layout is known already."""
+        modules = self.layer_modules()
         run = self._distilbert_layer if self.base.config.model_type == "distilbert" else self._bert_layer
         for number, module in enumerate(modules[start:stop], start + 1):
             hidden = run(module, hidden, layout, reads if number == stop else None)
@@ -172,7 +185,7 @@ class PackedEncoder(nn.Module):
         """The transformer layers of the base model, lowest first."""
         return (self.base.transformer if self.base.config.model_type == "distilbert" else self.base.encoder).layer
 
-    def _bert_layer(self, layer: Any, hidden: Tensor, layout: Layout, reads: Tensor | None) -> Tensor:
+    def _bert_layer(self, layer: Any, hidden: Tensor, layout: Layout | Bounds, reads: Tensor | None) -> Tensor:
         dropout = self.dropout if layer.training else 0.0
         attention, output = layer.attention.self, layer.attention.output
         context = attend(
@@ -184,7 +197,7 @@ class PackedEncoder(nn.Module):
         inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(hidden))
         return layer.output.LayerNorm(random_drop(layer.output.dense(inner), dropout, hidden))
 
-    def _distilbert_layer(self, layer: Any, hidden: Tensor, layout: Layout, reads: Tensor | None) -> Tensor:
+    def _distilbert_layer(self, layer: Any, hidden: Tensor, layout: Layout | Bounds, reads: Tensor | None) -> Tensor:
         dropout = self.dropout if layer.training else 0.0
         attention, ffn = layer.attention, layer.ffn
         context = attend(
@@ -195,6 +208,14 @@ class PackedEncoder(nn.Module):
         hidden = layer.sa_layer_norm(attention.out_lin(context) + hidden)
         inner = ffn.activation(ffn.lin1(hidden))
         return layer.output_layer_norm(random_drop(ffn.lin2(inner), dropout, hidden))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A layout for the ragged kernel alone: `bounds` `[n_sequences + 1]` int32, and an upper bound of their lengths."""
+
+    bounds: Tensor
+    longest: int
 
 
 class Layout:
@@ -282,12 +303,12 @@ def plan_groups(lengths: Tensor, device: torch.device, padded_share_max: float =
     return Groups(slots, padded_tokens, tuple(groups), masks)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, layout: Layout, head_size: int) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, layout: Layout | Bounds, head_size: int) -> Tensor:
     """Attention of each token over its own sequence; all tensors are `[total_tokens, heads * head_size]`.
 
     In half precision on CUDA one ragged flash kernel does it; elsewhere padded kernels, group by group.
     """
-    if has_ragged_kernel(query):
+    if isinstance(layout, Bounds) or has_ragged_kernel(query):
         return attend_ragged(query, key, value, layout, head_size)
     groups = layout.groups
     sizes = [n * length for n, length in groups.shapes]
@@ -308,7 +329,7 @@ def has_ragged_kernel(query: Tensor) -> bool:
     return query.is_cuda and query.dtype in (torch.float16, torch.bfloat16)
 
 
-def attend_ragged(query: Tensor, key: Tensor, value: Tensor, layout: Layout, head_size: int) -> Tensor:
+def attend_ragged(query: Tensor, key: Tensor, value: Tensor, layout: Layout | Bounds, head_size: int) -> Tensor:
     """The same by `torch.nn.attention.varlen.varlen_attn`."""
     from torch.nn.attention import varlen
 
