@@ -20,6 +20,7 @@ from fmbench.errors import CellFailed, InputError, MissingExtra, Problem
 Precision = Literal["auto", "fp32", "bf16"]
 TPU_PACKAGES = ("torch_tpu", "torch_xla")
 """TorchTPU first: PyTorch/XLA is deprecated in its favour."""
+TORCH_TPU_DEVICE = "tpu"
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ def cpu_capability(name: str) -> bool:
 
 class _TorchTPU:
     def device(self) -> torch.device:
-        return torch.device(importlib.import_module("torch_tpu.api").tpu_device())
+        importlib.import_module("torch_tpu")  # registers the device
+        return torch.device(TORCH_TPU_DEVICE)
 
     def sync(self) -> None:
         importlib.import_module("torch_tpu._internal.sync").synchronize(wait=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda", "mps", "tpu")
 
 
 def accelerator_in_sight() -> bool:
@@ -16,7 +16,7 @@ def accelerator_in_sight() -> bool:
 
 
 def resolve_device(asked: str) -> str:
-    """The device for "auto", "cpu", "cuda" or "mps". Raises InputError if it is not there."""
+    """The device for one of `DEVICES`. Raises InputError if it is not there."""
     if asked == "cpu" or (asked == "auto" and not accelerator_in_sight()):
         return "cpu"
     from fmbench.engine.devices import pick

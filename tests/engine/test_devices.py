@@ -37,9 +37,10 @@ def test_a_tpu_is_driven_by_the_package_that_is_there(monkeypatch: pytest.Monkey
     calls: list[str] = []
     if package == "torch_tpu":
         modules = {
-            "torch_tpu.api": types.SimpleNamespace(tpu_device=lambda: "meta"),
+            "torch_tpu": types.SimpleNamespace(),
             "torch_tpu._internal.sync": types.SimpleNamespace(synchronize=lambda wait: calls.append("sync")),
         }
+        monkeypatch.setattr(module, "TORCH_TPU_DEVICE", "meta")
     else:
         modules = {"torch_xla": types.SimpleNamespace(device=lambda: "meta", sync=lambda wait: calls.append("sync"))}
     for name, found in modules.items():
