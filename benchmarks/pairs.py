@@ -54,7 +54,7 @@ def in_turn(times: Times, part: str) -> Compared:
 
 @dataclass(frozen=True)
 class Quality:
-    """A score of both sides on the same rows, and the interval of ours minus the peer's."""
+    """A score of both sides on the same rows, the interval of ours minus the peer's, and the score of guessing."""
 
     metric: str
     ours: float
@@ -62,11 +62,17 @@ class Quality:
     low: float
     high: float
     n: int
+    chance: float
+
+    @property
+    def learned(self) -> bool:
+        """Whether both are above chance; two models that learned nothing score the same and show nothing."""
+        return min(self.ours, self.peer) > self.chance
 
     @property
     def equal(self) -> bool:
-        """Whether the interval of the difference holds 0."""
-        return self.low <= 0 <= self.high
+        """Whether both learned something, and the interval of the difference holds 0."""
+        return self.learned and self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)

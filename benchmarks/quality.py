@@ -27,5 +27,6 @@ def paired_difference(data: Examples, rows: pa.Table, ours: np.ndarray, peer: np
     counts = [metric.counts(table, data.labels).array for table in tables]
     sums = resampled_sums(counts, DRAWS, np.random.default_rng(0))
     low, high = np.nanpercentile(metric.value(sums[0]) - metric.value(sums[1]), [2.5, 97.5])
+    chance = metric.chance(len(data.labels))
     ours_score, peer_score = (float(metric.value(array.sum(axis=0, dtype=np.float64))) for array in counts)
-    return Quality(metric.name, ours_score, peer_score, float(low), float(high), len(rows))
+    return Quality(metric.name, ours_score, peer_score, float(low), float(high), len(rows), chance)

@@ -68,7 +68,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
 def quality(found: Quality) -> str:
     """Both scores, and the paired difference in points."""
     difference, low, high = (100 * one for one in (found.ours - found.peer, found.low, found.high))
-    says = "equal within the interval" if found.equal else "not equal"
+    says = "equal within the interval" if found.equal else "not equal" if found.learned else "no better than chance"
     return (
         f"{found.metric} ours {100 * found.ours:.1f}, peer {100 * found.peer:.1f}, "
         f"difference {difference:+.1f} [{low:+.1f}, {high:+.1f}] on the same {found.n} rows: {says}"

@@ -86,7 +86,11 @@ def test_five_rounds_give_no_interval() -> None:
 def test_scores_are_equal_where_the_interval_of_their_difference_holds_zero(
     low: float, high: float, equal: bool
 ) -> None:
-    assert Quality("accuracy", 0.8, 0.8, low, high, 100).equal is equal
+    assert Quality("accuracy", 0.8, 0.8, low, high, 100, 0.5).equal is equal
+
+
+def test_scores_of_models_that_learned_nothing_are_not_called_equal() -> None:
+    assert not Quality("entity_f1", 0.0, 0.0, 0.0, 0.0, 100, 0.0).equal
 
 
 def test_a_clock_leaves_the_first_step_out() -> None:

@@ -17,7 +17,7 @@ from benchmarks.pairs import Pair, Quality, Ratio, Seconds, Side
 from benchmarks.sizes import SIZES, Size
 
 FAST = Ratio(2.5, 2.4, 2.6, 1.0, 2.5, 6)
-EQUAL = Quality("accuracy", 0.81, 0.80, -0.01, 0.03, 200)
+EQUAL = Quality("accuracy", 0.81, 0.80, -0.01, 0.03, 200, 0.5)
 
 
 def bar(build: Callable[[Size], Pair] | None = None, at_least: float = 2.2) -> Bar:
