@@ -22,7 +22,6 @@ class Bar:
         build: makes both sides of the work in the size asked for.
         packages: modules of the peer -> what to install where one is missing.
         data: the public data sets it reads.
-        lacking: why it cannot run for another reason, or None.
         rounds: fixed where a round is long, else as asked for.
     """
 
@@ -34,7 +33,6 @@ class Bar:
     build: Callable[[Size], Pair]
     packages: tuple[tuple[str, str], ...] = ()
     data: tuple[str, ...] = ("sst2",)
-    lacking: Callable[[], str | None] = lambda: None
     rounds: int | None = None
 
     def missing(self) -> str | None:
@@ -42,7 +40,7 @@ class Bar:
         for module, package in self.packages:
             if importlib.util.find_spec(module) is None:
                 return f"pip install {package}"
-        return next((why for name in self.data if (why := missing_data(name))), None) or self.lacking()
+        return next((why for name in self.data if (why := missing_data(name))), None)
 
 
 TRAINER = (("accelerate", "accelerate"),)
@@ -101,7 +99,6 @@ BARS = (
         "3x",
         finetuning.frozen,
         TRAINER,
-        lacking=finetuning.missing_frozen_layers,
     ),
     Bar(
         "probe",

@@ -34,7 +34,7 @@ def full(task: str) -> Callable[[Size], Pair]:
 
     def build(size: Size) -> Pair:
         data = examples(task, size.train_rows, VALIDATION_ROWS)
-        settings = _settings(task, epochs=1)
+        settings = settings_for(task, epochs=1)
         return Pair(
             ours(data, settings),
             peer(data, settings),
@@ -52,13 +52,8 @@ def frozen(size: Size) -> Pair:
     Every round of our side starts with an empty cache.
     """
     data = examples("sst2", size.frozen_rows, VALIDATION_ROWS)
-    settings = _settings("sst2", epochs=FROZEN_EPOCHS, frozen_layers=FROZEN_LAYERS)
+    settings = settings_for("sst2", epochs=FROZEN_EPOCHS, frozen_layers=FROZEN_LAYERS)
     return Pair(ours(data, settings), peer(data, settings, FROZEN_LAYERS))
-
-
-def missing_frozen_layers() -> str | None:
-    """Why the engine cannot freeze layers, or None."""
-    return None if "frozen_layers" in Finetune.Settings.model_fields else "Finetune has no setting frozen_layers"
 
 
 def ours(data: Examples, settings: Finetune.Settings) -> Side:
@@ -85,8 +80,9 @@ def peer(data: Examples, settings: Finetune.Settings, frozen_layers: int = 0) ->
     return Side(lambda model: model.fit(), prepare)
 
 
-def _settings(task: str, epochs: int, **others: Any) -> Finetune.Settings:
-    return Finetune.Settings(epochs=epochs, batch_size=BATCH, learning_rate=LEARNING_RATE[task], **others)
+def settings_for(task: str, epochs: int, **others: Any) -> Finetune.Settings:
+    rate = LEARNING_RATE[task]
+    return Finetune.Settings(epochs=epochs, batch_size=BATCH, learning_rate=rate, precision="fp32", **others)
 
 
 def _fit(
@@ -104,7 +100,7 @@ def _quality(task: str, size: Size) -> Quality:
     from benchmarks import trainer
 
     data = examples(task, size.quality_rows, VALIDATION_ROWS)
-    settings = _settings(task, size.quality_epochs)
+    settings = settings_for(task, size.quality_epochs)
     judged = part(task, "validation", size.validation_rows)
     with fresh_cache() as cache:
         predictor = _fit((minilm(), cache), data, settings)

@@ -75,14 +75,14 @@ class Stopwatch:
 
 
 class TimedPredictor:
-    """A predictor whose `predict` is under the watch; everything else is the predictor's own."""
+    """A predictor whose computing methods are under the watch; everything else is the predictor's own."""
 
     def __init__(self, predictor: Any, watch: Stopwatch) -> None:
-        self._predictor = predictor
-        self.predict = watch.around(predictor.predict)
+        self._predictor, self._watch = predictor, watch
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._predictor, name)
+        found = getattr(self._predictor, name)
+        return self._watch.around(found) if name in ("predict", "encode", "run") else found
 
 
 def watched(fitted: Any, watch: Stopwatch) -> Any:

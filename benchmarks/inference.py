@@ -29,12 +29,14 @@ def sentences(size: Size) -> list[str]:
 def ours(texts: list[str]) -> Work:
     """Class probabilities by an untrained head on MiniLM."""
     from fmbench.adapt.trained import TrainedPredictor
-    from fmbench.engine.classifier import Classifier, trunk_of
+    from fmbench.engine.classifier import Classifier
+    from fmbench.engine.predict import softmax
     from fmbench.engine.tokenize import model_tokenizer
+    from fmbench.engine.trunks import trunk_of
 
     model = minilm()
     classifier = Classifier(trunk_of(model.network, 0.0), 2).eval()
-    predictor = TrainedPredictor(classifier, model_tokenizer(model, "sequence"), "cpu")
+    predictor = TrainedPredictor(classifier, model_tokenizer(model, "sequence"), "cpu", "fp32", softmax)
     return lambda _: predictor.predict(texts)
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from benchmarks.pairs import Pair, Seconds, Side
 from benchmarks.sizes import Size
@@ -66,8 +65,7 @@ def cells(model: Encoder, cache: ArrayCache, rows: Rows) -> Seconds:
     for settings in SETTINGS:
         for seed in SEEDS:
             context = FitContext(seed, "cpu", validator(rows.data), cache=cache)
-            fitted: Any = Probe.fit(model, rows.data, settings, context)
-            (getattr(fitted, "cached", None) or fitted.predictor).predict(rows.test)
+            Probe.fit(model, rows.data, settings, context).scorer.predict(rows.test)
             first = first or time.perf_counter()
     assert first is not None
     return Seconds({"first cell": first - start, "other cells": time.perf_counter() - first})

@@ -16,7 +16,6 @@ from benchmarks import finetuning, inference
 from benchmarks.pairs import Compared, Pair, Seconds, Side, Times
 from benchmarks.sizes import BATCH, Size
 from benchmarks.workloads import batch_order, examples, minilm
-from fmbench.adapt.finetune import Finetune
 
 SHAPES = ((1024, 1024, 1024), (2048, 2048, 2048), (4096, 384, 1536), (4096, 1536, 384))
 """(rows, inner, columns): two squares, and the products of MiniLM's feed-forward layer on 4,096 tokens."""
@@ -34,7 +33,7 @@ def inference_share(size: Size) -> Pair:
 def finetune_share(size: Size) -> Pair:
     """The steps after the first of one epoch on SST-2."""
     data = examples("sst2", size.train_rows, finetuning.VALIDATION_ROWS)
-    settings = Finetune.Settings(epochs=1, batch_size=BATCH, learning_rate=finetuning.LEARNING_RATE["sst2"])
+    settings = finetuning.settings_for("sst2", epochs=1)
     order = batch_order(size.train_rows, 1, finetuning.SEED)[BATCH:]
     flops = BACKWARD * forward_flops(lengths(data.inputs(data.train))[order])
     return Pair(finetuning.ours(data, settings), Side(gemm(flops)), part="steps", compare=against_roof)

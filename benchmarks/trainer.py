@@ -179,8 +179,9 @@ def _same_head(model: Any, data: Examples, dropout: float, seed: int) -> None:
     """Give `model` the weights that our classifier's head starts with for this seed."""
     import torch
 
-    from fmbench.engine.classifier import Classifier, trunk_of
+    from fmbench.engine.classifier import Classifier
     from fmbench.engine.devices import seed_everything
+    from fmbench.engine.trunks import trunk_of
 
     encoder = minilm()
     seed_everything(seed)

@@ -20,6 +20,7 @@ from benchmarks.workloads import batch_order, examples, fresh_cache, minilm
 from fmbench.adapt.adaptation import Fitted
 from fmbench.adapt.finetune import Finetune
 from fmbench.engine.sequences import shuffled_batches
+from fmbench.engine.trunks import trunk_of
 from fmbench.tasks.examples import Examples
 
 
@@ -29,7 +30,7 @@ def data(request: pytest.FixtureRequest, public_data: Path, monkeypatch: pytest.
     return examples(request.param, 64, 24)
 
 
-SETTINGS = Finetune.Settings(epochs=2, batch_size=32, learning_rate=1e-4, dropout=0.0)
+SETTINGS = Finetune.Settings(epochs=2, batch_size=32, learning_rate=1e-4, dropout=0.0, precision="fp32")
 
 
 def ours(data: Examples) -> np.ndarray:
@@ -106,6 +107,12 @@ def test_operations_of_a_forward_pass_by_hand() -> None:
     attention = 2 * 2 * 10 * 10 * 384
     assert Shape(6, 384).forward_flops(np.array([10])) == 6 * (matrices + attention)
     assert Shape(6, 384).forward_flops(np.array([10, 10])) == 12 * (matrices + attention)
+
+
+def test_the_count_agrees_with_the_engine_s_own() -> None:
+    lengths = np.array([5, 24, 61])
+    counted = trunk_of(minilm().network).flops(torch.from_numpy(lengths))
+    assert Shape(6, 384).forward_flops(lengths) == counted
 
 
 def test_the_roof_is_the_best_product_of_all_rounds() -> None:
