@@ -31,7 +31,8 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python -m pytest benchmarks --benchmark-only
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
+	$(BIN)/python -m pytest -o python_files="bench_*.py" benchmarks --benchmark-only
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -1,30 +1,39 @@
-"""The work that both sides do: MiniLM-L6 on SST-2 sentences and CoNLL-2003 words, from $FMBENCH_DATA."""
+"""The data and the model of every bar: MiniLM-L6 on SST-2 sentences and CoNLL-2003 words, from $FMBENCH_DATA."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from fmbench.adapt.finetune import Finetune
+from benchmarks.sizes import BATCH
 from fmbench.data.dataset import Dataset, load_dataset
-from fmbench.engine.context import FitContext
-from fmbench.models.encoder import PretrainedEncoder
-from fmbench.registry import KINDS
+from fmbench.engine.cache import ArrayCache
+from fmbench.measure.quality import score
+from fmbench.models.encoder import Encoder, PretrainedEncoder, resolve
+from fmbench.registry import KINDS, METRICS
 from fmbench.suite.loader import load_model, load_suite
 from fmbench.tasks.examples import Examples
+from fmbench.tasks.kind import predictions_table
 
 ROOT = Path(__file__).parent.parent
-BATCH = 32
+MINILM = ROOT / "fmbench/catalog/models/minilm-l6.yaml"
+FOLDERS = {"sst2": "sst2", "conll2003": "conll2003-en"}
+KIND_OF = {"sst2": "text-classification", "conll2003": "token-classification"}
 
 
-def public_data_present() -> bool:
-    return Path(os.environ.get("FMBENCH_DATA", "")).joinpath("sst2").is_dir() and "FMBENCH_DATA" in os.environ
+def missing_data(name: str) -> str | None:
+    """Why a data set cannot be read, or None."""
+    named = os.environ.get("FMBENCH_DATA")
+    if named and Path(named, FOLDERS[name]).is_dir():
+        return None
+    return f"no {FOLDERS[name]} under $FMBENCH_DATA"
 
 
 @cache
@@ -33,89 +42,52 @@ def dataset(name: str) -> Dataset:
     return load_dataset(load_suite(ROOT / "suites" / "public" / f"{name}.yaml").tasks[0])
 
 
-def minilm() -> Any:
-    return PretrainedEncoder.load(load_model(ROOT / "fmbench/catalog/models/minilm-l6.yaml"))
+def minilm() -> Encoder:
+    """A fresh copy of the network, with its settings."""
+    return PretrainedEncoder.load(load_model(MINILM))
+
+
+def minilm_folder() -> Path:
+    """Where its files are."""
+    return resolve(load_model(MINILM))
 
 
 def part(name: str, split: str, n: int, seed: int = 0) -> Any:
-    """`n` random rows of a split, as an Arrow table."""
+    """`n` random rows of a split (all if there are fewer), as an Arrow table."""
     table = dataset(name).splits[split]
     return table.take(np.random.default_rng(seed).permutation(len(table))[:n])
 
 
-@dataclass(frozen=True)
-class Inference:
-    """Sentences to class probabilities, by an untrained head on MiniLM."""
-
-    texts: list[str]
-
-    def ours(self) -> Callable[[], object]:
-        from fmbench.adapt.trained import TrainedPredictor
-        from fmbench.engine.classifier import Classifier, trunk_of
-        from fmbench.engine.tokenize import model_tokenizer
-
-        model = minilm()
-        classifier = Classifier(trunk_of(model.network, 0.0), 2).eval()
-        predictor = TrainedPredictor(classifier, model_tokenizer(model, "sequence"), "cpu")
-        return lambda: predictor.predict(self.texts)
-
-    def transformers_dynamic_padding(self) -> Callable[[], object]:
-        """AutoModelForSequenceClassification, batches of 32 in the given order, padded to the longest."""
-        import torch
-
-        tokenizer, model = _sequence_classifier()
-
-        def work() -> None:
-            with torch.inference_mode():
-                for start in range(0, len(self.texts), BATCH):
-                    batch = tokenizer(
-                        self.texts[start : start + BATCH], padding=True, truncation=True, return_tensors="pt"
-                    )
-                    model(**batch).logits.softmax(-1).numpy()
-
-        return work
-
-    def transformers_pipeline(self) -> Callable[[], object]:
-        """pipeline("text-classification") as it comes."""
-        from transformers import pipeline
-
-        tokenizer, model = _sequence_classifier()
-        classify = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
-        return lambda: classify(self.texts)
-
-    def sentence_transformers(self) -> Callable[[], object]:
-        """SentenceTransformer.encode, batch 32, with its own sorting by length."""
-        from sentence_transformers import SentenceTransformer
-
-        model = SentenceTransformer(str(minilm().folder), device="cpu")
-        return lambda: model.encode(self.texts, batch_size=BATCH, show_progress_bar=False)
+def examples(name: str, n_train: int, n_validation: int) -> Examples:
+    """Random training and validation rows, seen through the task's kind."""
+    return Examples(
+        KINDS[KIND_OF[name]],
+        dataset(name).labels,
+        part(name, "train", n_train),
+        part(name, "validation", n_validation),
+    )
 
 
-def _sequence_classifier() -> tuple[Any, Any]:
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+def validator(data: Examples) -> Callable[[np.ndarray], float]:
+    """Probabilities on the validation rows -> the kind's main metric."""
+    metric = METRICS[data.kind.metrics[0]]
+    return lambda scores: score(metric, predictions_table(data.kind, data.validation, scores, data.labels), data.labels)
 
-    folder = minilm().folder
-    return AutoTokenizer.from_pretrained(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+
+def batch_order(n: int, epochs: int, seed: int) -> np.ndarray:
+    """The rows that the engine trains on, in its order, int64 [epochs * n]; its batches are runs of BATCH of them.
+
+    Raises:
+        ValueError: the last batch of an epoch would be smaller.
+    """
+    if n % BATCH:
+        raise ValueError(f"{n} rows are no multiple of the batch size {BATCH}")
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.permutation(n) for _ in range(epochs)])
 
 
-@dataclass(frozen=True)
-class Training:
-    """One epoch of full fine-tuning, batch 32, on `n` rows; no evaluation but one pass over a few validation rows."""
-
-    task: str
-    n: int
-    dropout: float = 0.1
-
-    def ours(self) -> Callable[[], object]:
-        data = dataset(self.task)
-        kind = KINDS["token-classification" if self.task == "conll2003" else "text-classification"]
-        examples = Examples(kind, data.labels, part(self.task, "train", self.n), part(self.task, "validation", 8))
-        settings = Finetune.Settings(epochs=1, batch_size=BATCH, learning_rate=1e-4, dropout=self.dropout)
-        return lambda: Finetune.fit(minilm(), examples, settings, FitContext(0, "cpu", lambda scores: 0.0))
-
-    def trainer(self) -> Callable[[], object]:
-        """transformers' Trainer with dynamic padding, as run_glue.py and run_ner.py can do."""
-        from benchmarks.trainer import fine_tune
-
-        rows = part(self.task, "train", self.n)
-        return lambda: fine_tune(minilm().folder, rows, dataset(self.task).labels, self.dropout)
+@contextmanager
+def fresh_cache() -> Iterator[ArrayCache]:
+    """A cache that holds nothing yet."""
+    with TemporaryDirectory(prefix="fmbench-bench-") as folder:
+        yield ArrayCache(Path(folder))

@@ -1,0 +1,137 @@
+"""The bars: every claim of speed, with its peer, as one list. The report and pytest-benchmark both read it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks import finetuning, harness, inference, probing, roofline
+from benchmarks.pairs import Pair
+from benchmarks.sizes import Size
+from benchmarks.workloads import missing_data
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One claim: the peer's time is at least `at_least` times ours.
+
+    Args:
+        name: short, for the command line.
+        target: `at_least` in words.
+        build: makes both sides of the work in the size asked for.
+        packages: modules of the peer -> what to install where one is missing.
+        data: the public data sets it reads.
+        rounds: fixed where a round is long, else as asked for.
+    """
+
+    name: str
+    work: str
+    peer: str
+    at_least: float
+    target: str
+    build: Callable[[Size], Pair]
+    packages: tuple[tuple[str, str], ...] = ()
+    data: tuple[str, ...] = ("sst2",)
+    rounds: int | None = None
+
+    def missing(self) -> str | None:
+        """Why it cannot run here, or None."""
+        for module, package in self.packages:
+            if importlib.util.find_spec(module) is None:
+                return f"pip install {package}"
+        return next((why for name in self.data if (why := missing_data(name))), None)
+
+
+TRAINER = (("accelerate", "accelerate"),)
+"""transformers' Trainer does not start without it."""
+
+BARS = (
+    Bar(
+        "inference-dynamic",
+        "MiniLM-L6 inference, SST-2 test",
+        "transformers, dynamic padding, batch 32",
+        2.2,
+        "2.2x",
+        inference.beside(inference.dynamic_padding),
+    ),
+    Bar(
+        "inference-pipeline",
+        "MiniLM-L6 inference, SST-2 test",
+        'pipeline("text-classification")',
+        2.3,
+        "2.3x",
+        inference.beside(inference.pipeline),
+    ),
+    Bar(
+        "inference-sentence-transformers",
+        "MiniLM-L6 inference, SST-2 test",
+        "sentence-transformers encode, batch 32, sorted",
+        1.3,
+        "1.3x",
+        inference.beside(inference.sentence_transformers),
+        (("sentence_transformers", "sentence-transformers"),),
+    ),
+    Bar(
+        "finetune-sst2",
+        "MiniLM-L6 full fine-tune, SST-2, same batches",
+        "Trainer, dynamic padding",
+        2.2,
+        "2.2x, equal accuracy",
+        finetuning.full("sst2"),
+        TRAINER,
+    ),
+    Bar(
+        "finetune-conll2003",
+        "MiniLM-L6 full fine-tune, CoNLL-2003, same batches",
+        "Trainer as in run_ner",
+        2.2,
+        "2.2x, equal entity F1",
+        finetuning.full("conll2003"),
+        TRAINER,
+        ("conll2003",),
+    ),
+    Bar(
+        "finetune-frozen",
+        "MiniLM-L6 fine-tune, lower 4 of 6 layers frozen, 3 epochs",
+        "Trainer, the same layers frozen",
+        3.0,
+        "3x",
+        finetuning.frozen,
+        TRAINER,
+    ),
+    Bar(
+        "probe",
+        "probe, 5 seeds x 3 settings, one cache",
+        "one forward pass of the same rows",
+        1 / 1.1,
+        "one pass + 10 %",
+        probing.build,
+    ),
+    Bar(
+        "roofline-inference",
+        "MiniLM-L6 inference, share of the roofline",
+        "best GEMM of the run",
+        0.7,
+        "70 %",
+        roofline.inference_share,
+    ),
+    Bar(
+        "roofline-finetune",
+        "MiniLM-L6 fine-tune, share of the roofline",
+        "best GEMM of the run",
+        0.5,
+        "50 %",
+        roofline.finetune_share,
+    ),
+    Bar(
+        "harness",
+        "nlp-core, share of the run inside the model",
+        "the whole run",
+        0.9,
+        "90 % (harness under 10 %)",
+        harness.build,
+        data=(),
+        rounds=1,
+    ),
+)
