@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,3 +161,19 @@ def test_a_gpu_tells_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["gpu_state"] == {"sm_clock_mhz": 1755, "throttle_reasons": ["power cap"]}
     monkeypatch.setattr(nvml, "current_gpu", lambda: None)
     assert environment("cuda")["gpu_state"] is None
+
+
+def test_a_cell_records_its_figures_with_the_machine_and_what_is_missing(bench: Any) -> None:
+    bench.edit("suite: tiny\n", "suite: tiny\nmeasure: {efficiency: {latency_samples: 64, latency_seconds: 0}}\n")
+    bench.run(models=["tfidf-logreg"], seeds=[0])
+    [result] = bench.results().values()
+    rows = {row.metric: row for row in result.measurements if row.unit}
+    for name in ("examples_per_s", "latency_p50_ms", "latency_p90_ms", "fit_seconds", "load_seconds"):
+        assert rows[name].value > 0
+    assert rows["latency_p50_ms"].value < 1e3 * result.seconds
+    missing = result.environment["missing"]
+    for name in ("energy_joules", "peak_memory_bytes"):
+        assert (rows[name].value is None) == (name in missing)
+    assert {"tokens_per_s", "roofline_share", "latency_p99_ms"} <= set(missing)
+    assert isinstance(result.environment["timing_doubts"], list)
+    assert json.loads(result.to_json())["environment"] == result.environment
