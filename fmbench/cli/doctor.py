@@ -29,10 +29,11 @@ def doctor(json: Json = False) -> None:
 
 
 def _facts() -> dict[str, Any]:
-    import torch
+    import torch  # noqa: F401 - the environment tells of torch once it is imported
 
     from fmbench.engine.devices import pick
     from fmbench.files import cache_folder
+    from fmbench.measure.energy import find_counter
     from fmbench.run.environment import environment
 
     machine = environment(pick("auto"))
@@ -40,8 +41,8 @@ def _facts() -> dict[str, Any]:
     data = os.environ.get("FMBENCH_DATA")
     sets = len([p for p in Path(data).iterdir() if p.is_dir()]) if data and Path(data).is_dir() else None
     return {
-        **{name: value for name, value in machine.items() if name != "load_average"},
-        "bf16 in hardware": _bf16(torch),
+        **{name.replace("_", " "): _plain(value) for name, value in machine.items()},
+        "energy counter": find_counter(machine["device"])[1],
         **{name: found or "not installed" for name, found in packages.items()},
         "optional: peft, evaluate, lm-eval": _optional(("peft", "evaluate", "lm-eval")),
         "cache": str(cache_folder()),
@@ -54,11 +55,13 @@ def _facts() -> dict[str, Any]:
     }
 
 
-def _bf16(torch: Any) -> bool:
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
+def _plain(value: Any) -> Any:
+    """Lists and mappings on one line, what is unknown as such."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {found}" for name, found in value.items() if found is not None)
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return "not told by this system" if value is None else value
 
 
 def _optional(names: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +17,57 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True)
+class Work:
+    """The useful arithmetic in a set of inputs, counted, not timed.
+
+    Args:
+        tokens: real tokens, special ones included, padding not.
+        flops: forward FLOPs of real tokens in matrix products and attention, a multiply-add being two. Of a fit:
+            forward and backward, over all steps.
+        padded_tokens: tokens that the linear layers really computed on; equal to `tokens` where nothing is padded.
+        gemm: (m, k, n) of the typical matrix product [m, k] x [k, n], which the roofline is measured at besides a
+            large one; None for a shape of common encoders.
+        dtype: what torch calls the precision of the products ("float32", "bfloat16").
+    """
+
+    tokens: int
+    flops: float
+    padded_tokens: int
+    gemm: tuple[int, int, int] | None = None
+    dtype: str = "float32"
+
+
+@runtime_checkable
+class Tensors(Protocol):
+    """A predictor that can be timed from tensors. `run` computes everything: nothing may come from a cache."""
+
+    def encode(self, inputs: Sequence[Any]) -> Any:
+        """Tokenised inputs, on the device."""
+
+    def run(self, encoded: Any) -> np.ndarray:
+        """Logits or probabilities [n_targets, n_outputs]; the device has finished when this returns."""
+
+    def work(self, encoded: Any) -> Work:
+        """What `run(encoded)` computes."""
+
+
+def as_tensors(predictor: Predictor) -> Tensors | None:
+    """The predictor, if it can be timed from tensors."""
+    return predictor if isinstance(predictor, Tensors) else None
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """One fitted cell, for measures that need more than the stored predictions."""
+    """One fitted cell, for measures that need more than the stored predictions.
+
+    Args:
+        device: "cpu", "cuda" or "mps".
+        load_seconds: of the model's loader; fit_seconds: of the adaptation, tokenising and validation included.
+        fit_work: useful arithmetic of the training steps, None where it is not counted.
+        fit_training_seconds: of the training steps alone, None where they are not timed apart.
+        memory_at_start: resident bytes when the peak was reset at the start of the cell, None where it was not reset.
+        notes: metric -> why it is missing, or why not to trust it; goes to `environment["missing"]`.
+    """
 
     predictor: Predictor
     test: pa.Table
@@ -27,4 +76,7 @@ class Evidence:
     device: str
     load_seconds: float
     fit_seconds: float
+    fit_work: Work | None = None
+    fit_training_seconds: float | None = None
+    memory_at_start: int | None = None
     notes: dict[str, str] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from fmbench.measure.evidence import Evidence
 from fmbench.measure.quality import quality, score
 from fmbench.models.loader import Identity
 from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES, METRICS
-from fmbench.run.environment import environment
+from fmbench.run.environment import environment, moment
 from fmbench.run.identity import main_metrics
 from fmbench.run.result import DataInfo, Error, ModelInfo, Result
 from fmbench.suite.plan import Cell
@@ -48,7 +48,7 @@ def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]
     kind = KINDS[cell.task.spec.kind]
     metrics = main_metrics(cell)
     started_at, start = datetime.now(UTC), time.perf_counter()
-    reset_peak_memory()
+    before, memory_at_start = moment(), reset_peak_memory()
     model = LOADERS[cell.model.spec.loader].load(cell.model)
     load_seconds = time.perf_counter() - start
     context = _context(suite, cell, data, metrics[0], device, on_step)
@@ -60,7 +60,16 @@ def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]
     predictions = predictions_table(kind, data.test, fitted.scorer.predict(inputs), data.labels)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
     measurements = quality(predictions, metrics, data.labels, cell.task.spec.cluster_key)
-    evidence = Evidence(fitted.predictor, data.test, inputs, data.labels, device, load_seconds, fit_seconds)
+    evidence = Evidence(
+        fitted.predictor,
+        data.test,
+        inputs,
+        data.labels,
+        device,
+        load_seconds,
+        fit_seconds,
+        memory_at_start=memory_at_start,
+    )
     for name, settings in suite.measures.items():
         measurements += MEASURES[name].measure(evidence, settings)
     result = _result(suite, job, device, started_at, time.perf_counter() - start).model_copy(
@@ -69,7 +78,7 @@ def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]
             "curves": {name: [_finite(v) for v in values] for name, values in fitted.curves.items()},
             "model_info": _model_info(job.identity, fitted),
             "settings": settings_of(cell) | {"fit": fitted.notes},
-            "environment": environment(device) | {"missing": evidence.notes},
+            "environment": environment(device, before) | {"missing": evidence.notes},
         }
     )
     return result, predictions
