@@ -18,7 +18,7 @@ from fmbench.engine.devices import Precision, device_of
 from fmbench.engine.embeddings import only_reached_rows
 from fmbench.engine.graphs import with_graphs
 from fmbench.engine.objective import CosineError, CrossEntropy, Objective, inverse_frequencies
-from fmbench.engine.predict import predict, softmax
+from fmbench.engine.predict import computed_tokens, predict, softmax
 from fmbench.engine.sequences import Sequences
 from fmbench.engine.tokenize import Tokenize, tokenize_once
 from fmbench.engine.train import History, TrainSettings, train
@@ -58,7 +58,9 @@ class TrainedPredictor:
 
     def work(self, sequences: Sequences) -> Work:
         """What `run` has to do."""
-        return _work(self.model, sequences)
+        padded = computed_tokens(self.model.trunk, sequences, self.device)
+        budget = device_of(self.device).predict_tokens
+        return _work(self.model, sequences, padded, min(budget, len(sequences.ids)), self.precision)
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def fit_network(
         {"train_loss": history.loss, "validation": history.validation},
         notes,
         TokensOnce(predictor, context.cache),
-        _training_work(model, sequences, objective, history),
+        _training_work(model, sequences, objective, history, settings),
         history.seconds,
     )
 
@@ -142,9 +144,8 @@ def _objective(data: Examples, sequences: Sequences, class_weights: bool) -> Obj
     return CrossEntropy(sequences, targets, inverse_frequencies(targets, len(data.outputs)) if class_weights else None)
 
 
-def _work(model: Any, sequences: Sequences) -> Work:
-    """Of a forward pass."""
-    tokens = int(sequences.lengths.sum())
+def _work(model: Any, sequences: Sequences, padded_tokens: int | None, batch_tokens: int, precision: Precision) -> Work:
+    """Of a forward pass, in batches of about `batch_tokens`."""
     lengths = torch.from_numpy(sequences.lengths)
     n_reads = None
     if sequences.reads is not None:
@@ -152,12 +153,18 @@ def _work(model: Any, sequences: Sequences) -> Work:
     elif model.pooling == "cls":
         n_reads = len(sequences)
     start = {"start": sequences.layer} if sequences.states is not None else {}
-    return Work(tokens, model.trunk.flops(lengths, n_reads=n_reads, **start), tokens)
+    flops = model.trunk.flops(lengths, n_reads=n_reads, **start)
+    width = int(model.trunk.hidden_size)
+    dtype = "bfloat16" if precision == "bf16" else "float32"
+    return Work(int(lengths.sum()), flops, padded_tokens, (batch_tokens, width, 4 * width), dtype)
 
 
-def _training_work(model: Any, sequences: Sequences, objective: Objective, history: History) -> Work:
+def _training_work(
+    model: Any, sequences: Sequences, objective: Objective, history: History, settings: TrainSettings
+) -> Work:
     """Three forward passes' worth for every example seen: one forward, two backward."""
-    once = _work(model, sequences)
-    epochs = history.examples / max(1, len(objective.lengths))
-    tokens = round(once.tokens * epochs)
-    return Work(tokens, 3 * once.flops * epochs, tokens)
+    examples = len(objective.lengths)
+    batch_tokens = round(float(objective.lengths.mean()) * min(settings.batch_size, examples))
+    once = _work(model, sequences, None, max(1, batch_tokens), settings.precision)
+    epochs = history.examples / examples
+    return replace(once, tokens=round(once.tokens * epochs), flops=3 * once.flops * epochs)

@@ -13,7 +13,7 @@ from torch import Tensor
 from fmbench.engine.cache import ArrayCache, content_key
 from fmbench.engine.classifier import Pooling, read, vectors
 from fmbench.engine.devices import device_of
-from fmbench.engine.predict import run_batches
+from fmbench.engine.predict import computed_tokens, run_batches
 from fmbench.engine.sequences import Batch, Sequences
 from fmbench.engine.tokenize import Readout, model_tokenizer, tokenize_once
 from fmbench.engine.trunks import execution_path, hidden_state, hidden_states, trunk_of
@@ -65,7 +65,9 @@ class FrozenEncoder:
             flops = self.trunk.flops(lengths, stop=layer)
         else:
             flops = self.trunk.flops(lengths) * layer / self.n_layers
-        return Work(tokens, flops, tokens)
+        width = self.width
+        padded = computed_tokens(self.trunk, sequences, self.device)
+        return Work(tokens, flops, padded, gemm=(min(tokens, device_of(self.device).predict_tokens), width, 4 * width))
 
     def layers(self, inputs: Sequence[Any], cache: ArrayCache) -> tuple[list[np.ndarray], bool]:
         """Features after the embeddings and every layer, from one pass, or from the cache; and whether from there.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -81,10 +80,3 @@ def inverse_frequencies(targets: np.ndarray, n_outputs: int) -> np.ndarray:
     counts = np.bincount(targets[targets != IGNORED], minlength=n_outputs).astype(np.float64)
     inverse = np.where(counts > 0, 1 / np.maximum(counts, 1), np.nan)
     return np.nan_to_num(inverse / np.nanmean(inverse), nan=1.0).astype(np.float32)
-
-
-def real_tokens(objective: Objective, index: np.ndarray) -> Tensor:
-    """Lengths of all sequences of the examples `index`, int64 on the CPU."""
-    per_example = len(objective.sequences) // max(1, len(objective.lengths))
-    numbers = (per_example * index[:, None] + np.arange(per_example)).ravel()
-    return torch.from_numpy(objective.sequences.lengths[numbers])

@@ -12,6 +12,7 @@ from torch import Tensor
 from fmbench.engine.buckets import static_batches
 from fmbench.engine.devices import Device, Precision, device_of, out_of_memory
 from fmbench.engine.sequences import Batch, Sequences, token_budget_batches
+from fmbench.engine.trunks import PaddedTrunk
 from fmbench.errors import CellFailed
 
 
@@ -69,6 +70,15 @@ def predict(
     if not np.isfinite(found).all():
         raise CellFailed("the model's scores are not finite: its training has diverged")
     return found
+
+
+def computed_tokens(trunk: Any, sequences: Sequences, device: str) -> int:
+    """Tokens that the linear layers of a trunk compute in a pass over `sequences`: the real ones, or with padding."""
+    if not isinstance(trunk, PaddedTrunk):
+        return int(sequences.lengths.sum())
+    on = device_of(device)
+    shapes = (trunk.shape(sequences.lengths[i]) for i in _batches(sequences.lengths, on.predict_tokens, on))
+    return sum(rows * length for rows, length in shapes)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

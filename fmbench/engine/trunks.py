@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,11 +68,14 @@ class PaddedTrunk(nn.Module):
         sizes = lengths.double()
         return float(2 * weights * sizes.sum() + 4 * layers * self.hidden_size * (sizes * sizes).sum())
 
+    def shape(self, lengths: np.ndarray) -> tuple[int, int]:
+        """Rows and length that sequences of these lengths, int64 [n_sequences], are padded to."""
+        rows, length = len(lengths), int(lengths.max())
+        return (bucket_rows(rows), bucket_length(length)) if self.static_shapes else (rows, length)
+
     def _pad(self, input_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """input_ids [rows, length], attention mask [rows, length], and the place of each token among them."""
-        rows, length = len(lengths), int(lengths.max())
-        if self.static_shapes:
-            rows, length = bucket_rows(rows), bucket_length(length)
+        rows, length = self.shape(lengths.numpy())
         starts = lengths.cumsum(0) - lengths
         within = torch.arange(int(lengths.sum())) - starts.repeat_interleave(lengths)
         slots = torch.arange(len(lengths)).repeat_interleave(lengths) * length + within

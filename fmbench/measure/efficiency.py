@@ -171,10 +171,13 @@ def _rates(subject: _Subject, throughput: _Throughput) -> list[Measurement]:
     if work is None:
         subject.evidence.notes.update(dict.fromkeys(NEED_TENSORS, NO_TENSORS))
         return rows
+    rows.append(rate("tokens_per_s", work.tokens))
+    if work.padded_tokens is None:
+        subject.evidence.notes["padding_efficiency"] = "this predictor does not count its padding"
+        return rows
     share = work.tokens / work.padded_tokens
     counted = Interval(share, share, "none: counted")
-    padding = measured("padding_efficiency", share, counted, len(subject.batch), higher_is_better=True)
-    return [*rows, rate("tokens_per_s", work.tokens), padding]
+    return [*rows, measured("padding_efficiency", share, counted, len(subject.batch), higher_is_better=True)]
 
 
 def _roofline_rows(subject: _Subject, throughput: _Throughput) -> list[Measurement]:

@@ -9,32 +9,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pyarrow as pa
 
+from fmbench.engine.work import Work as Work
+
 
 class Predictor(Protocol):
     """A fitted model: inputs of a kind -> probabilities [n_targets, n_outputs], targets in input order."""
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class Work:
-    """The useful arithmetic in a set of inputs, counted, not timed.
-
-    Args:
-        tokens: real tokens, special ones included, padding not.
-        flops: forward FLOPs of real tokens in matrix products and attention, a multiply-add being two. Of a fit:
-            forward and backward, over all steps.
-        padded_tokens: tokens that the linear layers really computed on; equal to `tokens` where nothing is padded.
-        gemm: (m, k, n) of the typical matrix product [m, k] x [k, n], which the roofline is measured at besides a
-            large one; None for a shape of common encoders.
-        dtype: what torch calls the precision of the products ("float32", "bfloat16").
-    """
-
-    tokens: int
-    flops: float
-    padded_tokens: int
-    gemm: tuple[int, int, int] | None = None
-    dtype: str = "float32"
 
 
 @runtime_checkable

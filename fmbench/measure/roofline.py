@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,23 +52,25 @@ def gemm_flop_per_s(work: Work, device: str, seconds: float, clock: Clock = time
     """The best of two rates: at the typical shape of `work`, and at a large one; half of `seconds` for each."""
     import torch
 
+    from fmbench.engine.devices import device_of
+
     shapes = dict.fromkeys((work.gemm or TYPICAL, LARGE.get(device, LARGE["cpu"])))
-    synchronize: Callable[[], None] = getattr(torch, device).synchronize
+    on = device_of(device)
     with torch.inference_mode():
         return max(
-            _rate(shape, _product(shape, work.dtype, device), synchronize, seconds / len(shapes), clock)
+            _rate(shape, _product(shape, work.dtype, on.place), on.synchronize, seconds / len(shapes), clock)
             for shape in shapes
         )
 
 
-def _product(shape: Shape, dtype: str, device: str) -> Callable[[], object]:
+def _product(shape: Shape, dtype: str, device: Any) -> Callable[[], object]:
     import torch
 
     m, k, n = shape
     kind = getattr(torch, dtype)
-    generator = torch.Generator(device).manual_seed(0)
-    a = torch.randn(m, k, device=device, generator=generator).to(kind)
-    b = torch.randn(k, n, device=device, generator=generator).to(kind)
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(m, k, generator=generator).to(device, kind)
+    b = torch.randn(k, n, generator=generator).to(device, kind)
     out = torch.empty(m, n, dtype=kind, device=device)
     return lambda: torch.matmul(a, b, out=out)
 

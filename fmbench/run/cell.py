@@ -68,6 +68,8 @@ def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]
         device,
         load_seconds,
         fit_seconds,
+        fit_work=fitted.work,
+        fit_training_seconds=fitted.work_seconds,
         memory_at_start=memory_at_start,
     )
     for name, settings in suite.measures.items():

@@ -247,6 +247,7 @@ def test_cached_scores_are_those_of_the_predictor_and_its_work_is_counted(
     np.testing.assert_array_equal(fitted.predictor.run(encoded), wanted)
     work = fitted.predictor.work(encoded)
     assert work.tokens == work.padded_tokens == len(encoded.ids)
+    assert work.gemm == (work.tokens, 384, 1536)
     layers = fitted.notes.get("layer", 6)
     assert work.flops == pytest.approx(layers * work.tokens * 24 * 384**2, rel=0.02)
     if adaptation == "finetune":
