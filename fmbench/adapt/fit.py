@@ -17,7 +17,7 @@ class Fit:
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"baseline", "network"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
 
     class Settings(Spec):
         pass

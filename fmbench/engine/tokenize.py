@@ -11,7 +11,7 @@ from fmbench.engine.sequences import Sequences
 from fmbench.models.encoder import Encoder
 from fmbench.models.nets.words import WordTokenizer
 
-Readout = Literal["sequence", "token"]
+Readout = Literal["sequence", "token", "pair"]
 Tokenize = Callable[[Sequence[Any]], Sequences]
 
 _BARE: dict[str, Any] = {

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fmbench.data.rows import Rows
 from fmbench.errors import Problem
-from fmbench.tasks.kind import IGNORED
+from fmbench.tasks.kind import IGNORED, Readout
 from fmbench.tasks.tags import iob2, is_tag, spans
 
 
@@ -24,9 +24,10 @@ class TokenClassification:
     name: ClassVar[str] = "token-classification"
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("tokens", "tags")
-    input_field: ClassVar[str] = "tokens"
+    input_fields: ClassVar[tuple[str, ...]] = ("tokens",)
     label_field: ClassVar[str] = "tags"
-    readout: ClassVar[Literal["sequence", "token"]] = "token"
+    readout: ClassVar[Readout] = "token"
+    target: ClassVar[Literal["class", "score"]] = "class"
     metrics: ClassVar[tuple[str, ...]] = ("entity_f1", "entity_precision", "entity_recall", "token_accuracy")
 
     @staticmethod
@@ -47,6 +48,10 @@ class TokenClassification:
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
         return tuple(sorted({tag[2:] for tag in chain.from_iterable(train["tags"]) if tag != "O"}))
+
+    @staticmethod
+    def score_range(train: dict[str, list[Any]]) -> tuple[float, float] | None:
+        return None
 
     @staticmethod
     def strata(rows: dict[str, list[Any]]) -> list[str]:

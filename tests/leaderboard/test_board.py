@@ -75,7 +75,7 @@ def test_a_score_is_the_mean_over_seeds_with_the_interval_over_both(entry: Make)
     entries = [entry("a", right, seed) for seed, right in enumerate((0.6, 0.8, 0.9))]
     row = rows(entries)["a"]
     assert row.value == pytest.approx((0.6 + 0.8 + 0.9) / 3)
-    wanted = over_seeds([e.counts for e in entries if e.counts is not None], METRICS["accuracy"].value)
+    wanted = over_seeds([e.statistics for e in entries if e.statistics is not None], METRICS["accuracy"].value)
     assert (row.low, row.high) == (wanted.low, wanted.high)
     assert row.seeds == (0, 1, 2)
     assert row.interval == "bootstrap over items, t over 3 seeds"
@@ -88,7 +88,7 @@ def test_one_seed_says_so(entry: Make) -> None:
 
 def test_clusters_are_drawn_together(entry: Make) -> None:
     alone = entry("a", right=0.5)
-    joined = Entry(alone.result, alone.counts, [str(i // 25) for i in range(50)])
+    joined = Entry(alone.result, alone.statistics, [str(i // 25) for i in range(50)])
     narrow, wide = rows([alone])["a"], rows([joined])["a"]
     assert wide.interval.startswith("bootstrap over clusters")
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
