@@ -100,6 +100,7 @@ KINDS = Registry(
     {
         "text-classification": "fmbench.tasks.text_classification:TextClassification",
         "token-classification": "fmbench.tasks.token_classification:TokenClassification",
+        "sentence-similarity": "fmbench.tasks.sentence_similarity:SentenceSimilarity",
     },
 )
 
@@ -108,6 +109,7 @@ LOADERS = Registry(
     {
         "majority": "fmbench.models.classical.majority:Majority",
         "tfidf-logreg": "fmbench.models.classical.tfidf:TfidfLogreg",
+        "tfidf-cosine": "fmbench.models.classical.tfidf_cosine:TfidfCosine",
         "bilstm": "fmbench.models.bilstm:BiLSTM",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
     },
@@ -120,6 +122,7 @@ ADAPTATIONS = Registry(
         "finetune": "fmbench.adapt.finetune:Finetune",
         "probe": "fmbench.adapt.probe:Probe",
         "knn": "fmbench.adapt.knn:KNN",
+        "zero-shot": "fmbench.adapt.zero_shot:ZeroShot",
     },
 )
 
@@ -134,6 +137,8 @@ METRICS = Registry(
         "entity_recall": "fmbench.measure.tagging:entity_recall",
         "entity_macro_f1": "fmbench.measure.tagging:entity_macro_f1",
         "token_accuracy": "fmbench.measure.tagging:token_accuracy",
+        "spearman": "fmbench.measure.correlation:spearman",
+        "pearson": "fmbench.measure.correlation:pearson",
     },
 )
 

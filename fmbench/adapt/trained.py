@@ -18,7 +18,7 @@ from fmbench.engine.devices import Precision, device_of
 from fmbench.engine.embeddings import only_reached_rows
 from fmbench.engine.graphs import with_graphs
 from fmbench.engine.objective import CosineError, CrossEntropy, Objective, inverse_frequencies
-from fmbench.engine.predict import computed_tokens, predict, softmax
+from fmbench.engine.predict import computed_tokens, pair_cosines, predict, softmax
 from fmbench.engine.sequences import Sequences
 from fmbench.engine.tokenize import Tokenize, tokenize_once
 from fmbench.engine.train import History, TrainSettings, train
@@ -106,7 +106,7 @@ def fit_network(
     if enter is not None:
         sequences, validation = enter(sequences), enter(validation)
     objective = _objective(data, sequences, class_weights)
-    decode = cosines if pair else softmax
+    decode = pair_cosines if pair else softmax
     training = TrainedPredictor(model, tokenize, context.device, settings.precision, decode)
     with only_reached_rows(network, sequences.ids) if network is not None else nullcontext():
         history = train(model, objective, lambda: training.run(validation), settings, context, rng)
@@ -131,16 +131,12 @@ def fit_network(
     )
 
 
-def cosines(vectors: np.ndarray) -> np.ndarray:
-    """Unit vectors of pairs, [2 n, hidden], the two of a pair in turn -> their cosines [n, 1]."""
-    return np.einsum("nh,nh->n", vectors[::2].astype(np.float64), vectors[1::2].astype(np.float64))[:, None]
-
-
 def _objective(data: Examples, sequences: Sequences, class_weights: bool) -> Objective:
     targets = data.targets(data.train)
     if data.kind.readout == "pair":
-        low, high = float(targets.min()), float(targets.max())
-        return CosineError(sequences, (targets - low) / ((high - low) or 1.0))
+        assert data.score_range is not None
+        low, high = data.score_range
+        return CosineError(sequences, (targets - low) / (high - low))
     return CrossEntropy(sequences, targets, inverse_frequencies(targets, len(data.outputs)) if class_weights else None)
 
 

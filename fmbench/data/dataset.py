@@ -33,6 +33,7 @@ class Dataset:
         license: as declared by the task.
         fingerprint: sha256 of the rows of all splits (fields of the kind, in order).
         notes: what was done to the rows (splits cut, rows limited).
+        score_range: lowest and highest score, declared or as seen in train; None where targets are classes.
     """
 
     splits: dict[str, pa.Table]
@@ -42,6 +43,7 @@ class Dataset:
     license: str | None
     fingerprint: str
     notes: tuple[str, ...] = ()
+    score_range: tuple[float, float] | None = None
 
     @property
     def train(self) -> pa.Table:
@@ -83,8 +85,7 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
         raise InputError(problems)
     columns = {split: rows for split, (rows, _) in splits.items()}
     notes = raw.notes + tuple(_cut_missing(columns, kind, task.spec))
-    if raw.expected_sha256 is not None:
-        _refuse_other_rows(task, raw, columns, list(kind.fields))
+    whole = _expected_rows(task, raw, columns, list(kind.fields)) if raw.expected_sha256 is not None else None
     if limit is not None:
         columns = {split: {name: values[:limit] for name, values in rows.items()} for split, rows in columns.items()}
         notes += (f"limited to the first {limit} rows of each split",)
@@ -92,27 +93,32 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     problems = _check(task, kind, columns, labels)
     if problems:
         raise InputError(problems)
+    observed = kind.score_range(columns["train"])
+    if observed is not None and task.spec.score_range is None:
+        notes += (f"scores from {observed[0]:g} to {observed[1]:g}, as in train",)
+    score_range = (task.spec.score_range[0], task.spec.score_range[1]) if task.spec.score_range else observed
     tables = {split: _table(columns[split], split, kind.fields) for split in SPLITS}
-    print_ = fingerprint(tables, list(kind.fields))
-    return Dataset(tables, labels, raw.source, raw.revision, task.spec.license, print_, notes)
+    print_ = whole if whole is not None and limit is None else fingerprint(tables, list(kind.fields))
+    return Dataset(tables, labels, raw.source, raw.revision, task.spec.license, print_, notes, score_range)
 
 
 def fingerprint(splits: dict[str, pa.Table], fields: list[str]) -> str:
     """sha256 over the rows: one JSON line `[split, field values ...]` each, splits in the order of `SPLITS`."""
-    digest = hashlib.sha256()
+    digest, encode = hashlib.sha256(), json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     for split in SPLITS:
         for values in zip(*(splits[split][field].to_pylist() for field in fields), strict=True):
-            line = json.dumps([split, *values], ensure_ascii=False, separators=(",", ":"))
-            digest.update(line.encode() + b"\n")
+            digest.update(encode([split, *values]).encode() + b"\n")
     return digest.hexdigest()
 
 
-def _refuse_other_rows(task: Task, raw: RawData, columns: dict[str, dict[str, list[Any]]], fields: list[str]) -> None:
+def _expected_rows(task: Task, raw: RawData, columns: dict[str, dict[str, list[Any]]], fields: list[str]) -> str:
+    """The fingerprint of the rows. Raises InputError if it is not the pinned one."""
     tables = {split: _table(columns[split], split, fields) for split in SPLITS}
     found = fingerprint(tables, fields)
     if found != raw.expected_sha256:
         what = f"the rows from {raw.source} have sha256 {found}, not the pinned {raw.expected_sha256}"
         raise InputError(Problem(f"task {task.name!r}: {what}", task.place))
+    return found
 
 
 def _concatenate(kind: Any, pieces: list[Rows]) -> tuple[dict[str, list[Any]], list[Problem]]:
@@ -183,9 +189,8 @@ def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labe
         if not next(iter(rows.values()), []):
             problems.append(Problem(f"task {task.name!r}: the {split} split has no rows", task.place))
     if not problems:
-        what = kind.degenerate(columns["train"], labels)
-        if what:
-            problems.append(Problem(f"task {task.name!r}: {what}", task.place))
+        found = [kind.degenerate(columns["train"], labels), _outside_range(task.spec, kind, columns)]
+        problems += [Problem(f"task {task.name!r}: {what}", task.place) for what in found if what]
         key = task.spec.cluster_key
         if key and (key in kind.fields or key in RESERVED):
             problems.append(
@@ -194,6 +199,17 @@ def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labe
         elif key and key not in columns["test"]:
             problems.append(Problem(f"task {task.name!r}: no column {key!r} (cluster_key)", task.place))
     return problems
+
+
+def _outside_range(spec: TaskFile, kind: Any, columns: dict[str, dict[str, list[Any]]]) -> str | None:
+    if spec.score_range is None:
+        return None
+    low, high = spec.score_range
+    for split in SPLITS:
+        bad = [score for score in columns[split][kind.label_field] if not low <= score <= high]
+        if bad:
+            return f"the {split} split has scores outside of score_range [{low:g}, {high:g}]: {bad[0]:g}"
+    return None
 
 
 def _table(rows: dict[str, list[Any]], split: str, fields: Sequence[str]) -> pa.Table:

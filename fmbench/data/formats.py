@@ -235,7 +235,11 @@ def read_conll(path: Path, wanted: Wanted) -> Rows:
             open_sentence = False
             document += bool(line.strip())
             continue
-        width = width or len(parts)
+        if not width:
+            width = len(parts)
+            outside = [column for column in at.values() if not -width <= column < width]
+            if width > 1 and outside:
+                raise InputError(Problem(f"no column {outside[0]}: there are {width}", Place(str(path), number)))
         if len(parts) != width or width < 2:
             what = f"{len(parts)} columns where the first token has {width}" if width > 1 else "only one column"
             problems.append(Problem(what, Place(str(path), number)))
@@ -246,9 +250,6 @@ def read_conll(path: Path, wanted: Wanted) -> Rows:
             tags.append([])
             numbers.append(number)
             documents.append(f"{path.name}:{document}")
-        outside = [column for column in at.values() if not -width <= column < width]
-        if outside:
-            raise InputError(Problem(f"no column {outside[0]}: there are {width}", Place(str(path), number)))
         tokens[-1].append(parts[at["tokens"]])
         tags[-1].append(parts[at["tags"]])
     if problems:

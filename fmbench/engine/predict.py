@@ -81,6 +81,13 @@ def computed_tokens(trunk: Any, sequences: Sequences, device: str) -> int:
     return sum(rows * length for rows, length in shapes)
 
 
+def pair_cosines(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of pairs, [2 n, width], the two of a pair in turn -> their cosines, float64 [n, 1]; 0 where one is 0."""
+    first, second = vectors[::2].astype(np.float64), vectors[1::2].astype(np.float64)
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return np.asarray(np.einsum("ij,ij->i", first, second) / np.where(lengths > 0, lengths, 1.0))[:, None]
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities in float64, [n, n_outputs]."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))

@@ -11,7 +11,6 @@ import numpy as np
 
 from fmbench.measure.metric import Metric
 from fmbench.run.result import Result
-from fmbench.stats.intervals import over_seeds
 
 
 @dataclass(frozen=True)
@@ -19,12 +18,12 @@ class Entry:
     """One cell's result with what its interval needs.
 
     Args:
-        counts: int [n_items, n_labels, 3] of the main metric, or None without stored predictions.
+        statistics: [n_items, ...] of the main metric, see Metric.statistics; or None without stored predictions.
         clusters: a label for each item, or None.
     """
 
     result: Result
-    counts: np.ndarray | None = None
+    statistics: np.ndarray | None = None
     clusters: Sequence[str] | None = None
 
 
@@ -57,6 +56,7 @@ class Section:
     kind: str
     domain: str
     metric: str
+    metric_range: tuple[float, float]
     n: int
     rows_in_split: tuple[tuple[str, int], ...]
     source: str
@@ -114,6 +114,7 @@ def _section(entries: list[Entry], metrics: dict[str, Metric]) -> Section:
         first.kind,
         first.domain,
         first.main_metric,
+        metric.range,
         measured.n if measured else 0,
         tuple(first.data.rows.items()),
         first.data.source,
@@ -161,10 +162,10 @@ def _row(entries: list[Entry], metric: Metric) -> Row:
 
 
 def _interval(entries: list[Entry], metric: Metric) -> tuple[float | None, float | None, str]:
-    runs = [entry.counts for entry in entries if entry.counts is not None]
+    runs = [entry.statistics for entry in entries if entry.statistics is not None]
     if not runs or len(runs) < len(entries):
         return None, None, "no stored predictions"
-    found = over_seeds(runs, metric.value, entries[0].clusters)
+    found = metric.over_seeds(runs, entries[0].clusters)
     return found.low, found.high, found.method
 
 

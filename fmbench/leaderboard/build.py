@@ -67,7 +67,7 @@ def make_board(title: str, description: str, entries: Sequence[Entry]) -> Board:
 
 
 def read_entries(store: Store, tasks: Sequence[str] | None = None) -> list[Entry]:
-    """Results with the counts of their main metric, from stored predictions."""
+    """Results with the statistics of their main metric, from stored predictions."""
     return [_entry(store, folder, result) for folder, result in store.all() if tasks is None or result.task in tasks]
 
 
@@ -75,6 +75,6 @@ def _entry(store: Store, folder: str, result: Result) -> Entry:
     predictions = store.predictions(folder) if result.status == "ok" else None
     if predictions is None or result.data is None:
         return Entry(result)
-    counts = METRICS[result.main_metric].counts(predictions, result.data.labels)
+    statistics = METRICS[result.main_metric].statistics(predictions, result.data.labels)
     key = result.settings.get("cluster_key")
-    return Entry(result, counts.array, predictions[key].to_pylist() if key else None)
+    return Entry(result, statistics, predictions[key].to_pylist() if key else None)

@@ -89,9 +89,11 @@ def rate(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def bar_position(value: float | None) -> str:
-    """Where a score between 0 and 1 lies on an interval bar 120 units wide."""
-    return f"{120 * min(max(value or 0.0, 0.0), 1.0):.1f}"
+def bar_position(value: float | None, ends: tuple[float, float]) -> str:
+    """Where a score between two ends lies on an interval bar 120 units wide."""
+    low, high = ends
+    share = 0.0 if value is None else (value - low) / (high - low)
+    return f"{120 * min(max(share, 0.0), 1.0):.1f}"
 
 
 def label_names(section: Section) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from fmbench.measure.metric import Counts, Metric, f1, macro, micro, recall, weighted
+from fmbench.measure.counted import CountMetric
+from fmbench.measure.metric import Counts, f1, macro, micro, recall, weighted
 
 KINDS = frozenset({"text-classification"})
 
@@ -29,6 +30,6 @@ def _uniform(n_labels: int) -> float:
     return 1 / n_labels
 
 
-accuracy = Metric("accuracy", KINDS, class_counts, micro(recall), _uniform, proportion=True, report="")
-macro_f1 = Metric("macro_f1", KINDS, class_counts, macro(f1), _uniform, report="")
-weighted_f1 = Metric("weighted_f1", KINDS, class_counts, weighted(f1), _uniform, report="")
+accuracy = CountMetric("accuracy", KINDS, class_counts, micro(recall), _uniform, proportion=True, report="")
+macro_f1 = CountMetric("macro_f1", KINDS, class_counts, macro(f1), _uniform, report="")
+weighted_f1 = CountMetric("weighted_f1", KINDS, class_counts, weighted(f1), _uniform, report="")

@@ -1,14 +1,17 @@
-"""Metrics of labels as functions of counts: true positives, predicted and gold, for each label."""
+"""What every metric offers; and scores as functions of counts: true positives, predicted and gold, for each label."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
+from fmbench.measure.measurement import Measurement
+from fmbench.stats.intervals import Interval
+
+T = TypeVar("T")
 TP, PREDICTED, GOLD = 0, 1, 2
 
 
@@ -19,30 +22,75 @@ class Counts(NamedTuple):
     array: np.ndarray
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A score that is a function of summed counts.
+class Scored(NamedTuple):
+    """A score, its 95 % interval, and how many things it is measured on."""
+
+    value: float
+    interval: Interval
+    n: int
+
+
+class Sample:
+    """Predictions to be scored; what several metrics need of them is made once.
 
     Args:
-        name: the field's usual name.
-        kinds: task kinds it is for.
-        counts: (predictions, label space) -> Counts.
-        value: sums [..., n_labels, 3] -> scores [...]; NaN where undefined.
-        chance: number of labels -> the score of uniform guessing.
-        proportion: whether it is a share of independent items, so that Wilson's interval is right.
-        report: prefix under which precision, recall and F1 by label are reported beside it, or None.
+        predictions: the table of `predictions_table`, clean rows only.
+        labels: label space.
+        clusters: a label for each row, of which the rows with the same one depend on each other; or None.
     """
 
-    name: str
-    kinds: frozenset[str]
-    counts: Callable[[pa.Table, Sequence[str]], Counts]
-    value: Callable[[np.ndarray], np.ndarray]
-    chance: Callable[[int], float]
-    proportion: bool = False
-    report: str | None = None
-    higher_is_better: bool = True
-    unit: str = ""
-    range: tuple[float, float] = (0.0, 1.0)
+    def __init__(self, predictions: pa.Table, labels: Sequence[str], clusters: Sequence[object] | None = None) -> None:
+        self.predictions, self.labels, self.clusters = predictions, labels, clusters
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, made at the first call with `key`."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
+
+
+class Metric(Protocol):
+    """A score of stored predictions; the objects named in the registry METRICS follow this.
+
+    A score is a function of `statistics`: an array with one entry an item, which can be resampled.
+    """
+
+    @property
+    def name(self) -> str:
+        """The field's usual name."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Task kinds it is for."""
+
+    @property
+    def higher_is_better(self) -> bool: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def range(self) -> tuple[float, float]: ...
+
+    def chance(self, n_labels: int) -> float:
+        """The score of guessing."""
+
+    def statistics(self, predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:
+        """[n_items, ...]: what each row of predictions contributes."""
+
+    def score(self, statistics: np.ndarray) -> float:
+        """The score of all items; NaN where it is undefined."""
+
+    def measure(self, sample: Sample) -> Scored:
+        """The score with its interval."""
+
+    def beside(self, sample: Sample) -> list[Measurement]:
+        """What is reported beside the score, such as precision, recall and F1 by label."""
+
+    def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
+        """Interval of the mean over training seeds, from the statistics of each, over the same items in order."""
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -1,23 +1,19 @@
-"""Quality: every declared metric, and the report by label, from stored predictions alone."""
+"""Quality: every declared metric, and what is reported beside them, from stored predictions alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from fmbench.measure.measurement import Measurement, measured
-from fmbench.measure.metric import GOLD, TP, Counts, Metric
-from fmbench.measure.report import report_measurements
+from fmbench.measure.metric import Metric, Sample
 from fmbench.registry import METRICS
-from fmbench.stats.intervals import Bootstrap, wilson
 
 
 def score(metric: Metric, predictions: pa.Table, labels: Sequence[str]) -> float:
     """The bare score, without an interval: what early stopping looks at."""
-    counts = metric.counts(predictions, labels)
-    return float(metric.value(counts.array.sum(axis=0, dtype=np.float64)))
+    return metric.score(metric.statistics(predictions, labels))
 
 
 def quality(
@@ -31,29 +27,18 @@ def quality(
         labels: label space.
         cluster_key: column of `predictions` whose values group dependent rows, or None.
     """
-    clusters = predictions[cluster_key].to_pylist() if cluster_key else None
-    resampled: dict[Callable[..., Counts], tuple[Counts, Bootstrap]] = {}
-    reports: dict[str, list[Measurement]] = {}
-    found: list[Measurement] = []
-    for name in metrics:
-        metric: Metric = METRICS[name]
-        if metric.counts not in resampled:
-            counts = metric.counts(predictions, labels)
-            resampled[metric.counts] = counts, Bootstrap(counts.array, clusters)
-        counts, bootstrap = resampled[metric.counts]
-        found.append(_overall(metric, bootstrap, clusters is not None))
-        if metric.report is not None and metric.report not in reports:
-            reports[metric.report] = report_measurements(metric.report, counts, bootstrap)
+    sample = Sample(predictions, labels, predictions[cluster_key].to_pylist() if cluster_key else None)
+    chosen: list[Metric] = [METRICS[name] for name in metrics]
+    found = [_overall(metric, sample) for metric in chosen]
     declared = set(metrics)
-    beside = [row for rows in reports.values() for row in rows if row.slice is not None or row.metric not in declared]
-    return found + sorted(beside, key=lambda row: row.slice is not None)
+    beside: dict[tuple[str, str | None], Measurement] = {}
+    for metric in chosen:
+        for row in metric.beside(sample):
+            if row.slice is not None or row.metric not in declared:
+                beside.setdefault((row.metric, row.slice), row)
+    return found + sorted(beside.values(), key=lambda row: row.slice is not None)
 
 
-def _overall(metric: Metric, bootstrap: Bootstrap, clustered: bool) -> Measurement:
-    n = int(bootstrap.total[..., GOLD].sum())
-    if metric.proportion and not clustered:
-        interval = wilson(float(bootstrap.total[..., TP].sum()), n)
-    else:
-        interval = bootstrap.interval(metric.value)
-    value = float(metric.value(bootstrap.total))
+def _overall(metric: Metric, sample: Sample) -> Measurement:
+    value, interval, n = metric.measure(sample)
     return measured(metric.name, value, interval, n, unit=metric.unit, higher_is_better=metric.higher_is_better)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from fmbench.measure.metric import Counts, Metric, f1, macro, micro, precision, recall
+from fmbench.measure.counted import CountMetric
+from fmbench.measure.metric import Counts, f1, macro, micro, precision, recall
 from fmbench.tasks.tags import spans
 
 KINDS = frozenset({"token-classification"})
@@ -42,8 +43,10 @@ def _nothing(n_labels: int) -> float:
     return 0.0
 
 
-entity_f1 = Metric("entity_f1", KINDS, entity_counts, micro(f1), _nothing, report="entity_")
-entity_precision = Metric("entity_precision", KINDS, entity_counts, micro(precision), _nothing, report="entity_")
-entity_recall = Metric("entity_recall", KINDS, entity_counts, micro(recall), _nothing, report="entity_")
-entity_macro_f1 = Metric("entity_macro_f1", KINDS, entity_counts, macro(f1), _nothing, report="entity_")
-token_accuracy = Metric("token_accuracy", KINDS, token_counts, micro(recall), lambda n_labels: 1 / (2 * n_labels + 1))
+entity_f1 = CountMetric("entity_f1", KINDS, entity_counts, micro(f1), _nothing, report="entity_")
+entity_precision = CountMetric("entity_precision", KINDS, entity_counts, micro(precision), _nothing, report="entity_")
+entity_recall = CountMetric("entity_recall", KINDS, entity_counts, micro(recall), _nothing, report="entity_")
+entity_macro_f1 = CountMetric("entity_macro_f1", KINDS, entity_counts, macro(f1), _nothing, report="entity_")
+token_accuracy = CountMetric(
+    "token_accuracy", KINDS, token_counts, micro(recall), lambda n_labels: 1 / (2 * n_labels + 1)
+)

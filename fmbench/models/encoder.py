@@ -27,7 +27,7 @@ class PretrainedEncoder:
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["encoder"]] = "encoder"
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
 
     class Settings(Spec):
         pooling: Literal["mean", "cls"] = Field(default="mean", description="how a text becomes one vector")

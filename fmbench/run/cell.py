@@ -25,7 +25,7 @@ from fmbench.run.identity import main_metrics
 from fmbench.run.result import DataInfo, Error, ModelInfo, Result
 from fmbench.suite.plan import Cell
 from fmbench.suite.schema import Suite
-from fmbench.tasks.examples import Examples
+from fmbench.tasks.examples import Examples, model_inputs
 from fmbench.tasks.kind import predictions_table
 
 
@@ -53,10 +53,10 @@ def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]
     load_seconds = time.perf_counter() - start
     context = _context(suite, cell, data, metrics[0], device, on_step)
     fit_start = time.perf_counter()
-    examples = Examples(kind, data.labels, data.train, data.validation)
+    examples = Examples(kind, data.labels, data.train, data.validation, data.score_range)
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
     fit_seconds = time.perf_counter() - fit_start
-    inputs = data.test[kind.input_field].to_pylist()
+    inputs = model_inputs(kind, data.test)
     predictions = predictions_table(kind, data.test, fitted.scorer.predict(inputs), data.labels)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
     measurements = quality(predictions, metrics, data.labels, cell.task.spec.cluster_key)

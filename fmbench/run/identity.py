@@ -33,6 +33,8 @@ def cell_hash(cell: Cell, data: Dataset, identity: Identity, measures: dict[str,
             ADAPTATIONS[cell.adaptation].version,
         ],
     }
+    if data.score_range is not None:
+        content["score_range"] = data.score_range
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ is a weighted sum of those vectors, and the score is a function of the sum. That
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -48,11 +48,16 @@ def cluster_sums(statistics: np.ndarray, clusters: Sequence[object] | None) -> n
     """
     if clusters is None:
         return statistics
-    keys = [f"alone {i}" if label is None else f"cluster {label}" for i, label in enumerate(clusters)]
-    _, index = np.unique(np.asarray(keys), return_inverse=True)
+    index = cluster_index(clusters)
     sums = np.zeros((index.max() + 1, *statistics.shape[1:]), dtype=np.float64)
     np.add.at(sums, index, statistics)
     return sums
+
+
+def cluster_index(clusters: Sequence[object]) -> np.ndarray:
+    """int64 [n_items], the number of each item's cluster; None is a cluster of its own."""
+    keys = [f"alone {i}" if label is None else f"cluster {label}" for i, label in enumerate(clusters)]
+    return np.unique(np.asarray(keys), return_inverse=True)[1]
 
 
 class Bootstrap:
@@ -72,7 +77,7 @@ class Bootstrap:
 
     def interval(self, value: Value, level: float = 0.95) -> Interval:
         """Percentile interval of `value`, which maps sums [..., *statistics.shape[1:]] to scores [...]."""
-        return _percentile(value(self.sums), level, self.method)
+        return percentile(value(self.sums), level, self.method)
 
 
 def over_seeds(
@@ -96,15 +101,29 @@ def over_seeds(
         value: maps sums [..., *run.shape[1:]] to scores [...].
         clusters: a label for each item; items of one cluster are drawn together.
     """
-    what = "items" if clusters is None else "clusters"
     sums = resampled_sums([cluster_sums(run, clusters) for run in runs], draws, np.random.default_rng(seed))
-    resampled = np.mean([value(run) for run in sums], axis=0)
-    k = len(runs)
+    scores = [float(value(run.sum(axis=0, dtype=np.float64))) for run in runs]
+    return across_seeds(scores, [value(run) for run in sums], clusters is not None, level)
+
+
+def across_seeds(
+    seed_scores: Sequence[float], resampled_scores: Sequence[np.ndarray], clustered: bool, level: float = 0.95
+) -> Interval:
+    """`over_seeds` from scores that are computed already.
+
+    Args:
+        seed_scores: one a seed.
+        resampled_scores: one array [draws] a seed, every draw with the same items in all of them.
+        clustered: whether whole clusters were drawn.
+    """
+    what = "clusters" if clustered else "items"
+    resampled = np.mean(resampled_scores, axis=0)
+    k = len(seed_scores)
     if k == 1:
-        return _percentile(resampled, level, f"bootstrap over {what}; 1 seed, training variance unknown")
-    scores = np.array([float(value(run.sum(axis=0, dtype=np.float64))) for run in runs])
+        return percentile(resampled, level, f"bootstrap over {what}; 1 seed, training variance unknown")
+    scores = np.array(seed_scores)
     mean = float(scores.mean())
-    seeds, items = mean_t(scores, level), _percentile(resampled, level, f"bootstrap over {what}, t over {k} seeds")
+    seeds, items = mean_t(scores, level), percentile(resampled, level, f"bootstrap over {what}, t over {k} seeds")
     return Interval(
         mean - float(np.hypot(mean - seeds.low, mean - items.low)),
         mean + float(np.hypot(seeds.high - mean, items.high - mean)),
@@ -115,25 +134,31 @@ def over_seeds(
 def resampled_sums(runs: Sequence[np.ndarray], draws: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Bootstrap sums [draws, ...] of each of `runs` [n, ...], every draw with the same items in all of them.
 
+    Raises:
+        ValueError: there are no items.
+    """
+    n = len(runs[0])
+    width = int(np.prod(runs[0].shape[1:]))
+    flat = np.concatenate([run.reshape(n, width) for run in runs], axis=1).astype(np.float32)
+    sums = np.concatenate([(weights @ flat).astype(np.float64) for weights in resampled_weights(n, draws, rng)])
+    return [sums[:, i * width : (i + 1) * width].reshape(draws, *run.shape[1:]) for i, run in enumerate(runs)]
+
+
+def resampled_weights(n: int, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """How often each of `n` items is in each bootstrap draw: blocks of float32 [some draws, n].
+
     Drawn in blocks, so that memory stays near 100 MB whatever n is.
 
     Raises:
         ValueError: there are no items.
     """
-    n = len(runs[0])
     if n == 0:
         raise ValueError("no items to resample")
-    flat = np.concatenate([run.reshape(n, -1) for run in runs], axis=1).astype(np.float32)
     block = max(1, min(draws, 4_000_000 // n))
-    parts = []
     for start in range(0, draws, block):
         rows = min(block, draws - start)
         picks = rng.integers(0, n, size=(rows, n)) + np.arange(rows)[:, None] * n
-        weights = np.bincount(picks.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float32)
-        parts.append((weights @ flat).astype(np.float64))
-    sums = np.concatenate(parts)
-    width = flat.shape[1] // len(runs)
-    return [sums[:, i * width : (i + 1) * width].reshape(draws, *run.shape[1:]) for i, run in enumerate(runs)]
+        yield np.bincount(picks.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float32)
 
 
 def mean_t(samples: Sequence[float] | np.ndarray, level: float = 0.95) -> Interval:
@@ -163,7 +188,8 @@ def quantile(samples: Sequence[float] | np.ndarray, q: float, level: float = 0.9
     return Interval(float(values[low - 1]), float(values[high]), "order statistics")
 
 
-def _percentile(scores: np.ndarray, level: float, method: str) -> Interval:
+def percentile(scores: np.ndarray, level: float, method: str) -> Interval:
+    """Percentile interval of resampled scores [draws]; undefined ones are left out, NaN if all are."""
     tail = 50 * (1 - level)
     if np.isnan(scores).all():
         return Interval(float("nan"), float("nan"), method)

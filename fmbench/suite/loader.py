@@ -140,6 +140,10 @@ def _inline_task(problems: Problems, item: Any, at: YamlPath, base: Path) -> Tas
             problems.add(f"the metric {name!r} is not for {kind.name} (fitting: {', '.join(fitting)})", where)
     _unique(problems, [str(name) for name in _list(value, "metrics")], (*at, "metrics"), "metric")
     _unique(problems, [str(name) for name in _list(value, "labels")], (*at, "labels"), "label")
+    key = "labels" if kind is not None and kind.target == "score" else "score_range"
+    if kind is not None and key in value:
+        targets = {"class": "classes", "score": "scores"}[kind.target]
+        problems.add(f"{key!r} is not for {kind.name}, whose targets are {targets}", (*at, key), key=True)
     if spec is None or source_spec is None or kind is None:
         return None
     return Task(spec, source, source_spec, base, problems.document.place(at))

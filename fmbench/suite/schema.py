@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from fmbench.errors import Place
 
@@ -62,9 +62,19 @@ class TaskFile(Spec):
     language: str = "en"
     license: str | None = None
     labels: list[str] | None = Field(default=None, min_length=2, description="label space; else read from train")
+    score_range: list[float] | None = Field(
+        default=None, min_length=2, max_length=2, description="lowest and highest score; else as seen in train"
+    )
     metrics: list[str] | None = Field(default=None, min_length=1, description="the first is the main metric")
     split: Split = Split()
     cluster_key: str | None = Field(default=None, description="column whose values group dependent rows")
+
+    @field_validator("score_range")
+    @classmethod
+    def _rising(cls, ends: list[float] | None) -> list[float] | None:
+        if ends is not None and not ends[0] < ends[1]:
+            raise ValueError(f"the lowest score must be below the highest, got [{ends[0]:g}, {ends[1]:g}]")
+        return ends
 
 
 class Weights(Spec):

@@ -12,21 +12,24 @@ from fmbench.data.rows import Rows
 from fmbench.errors import InputError, Problem
 
 IGNORED = -100
+Readout = Literal["sequence", "token", "pair"]
+"""What gives one target: a whole input, each token of it, or two texts together."""
 
 
 class Kind(Protocol):
     """A sort of task; the classes named in the registry KINDS follow this.
 
     A row has one or more targets (a text has one, a sentence has one a token); a model gives one row of scores for
-    each target, over `outputs(labels)`.
+    each target, over `outputs(labels)`. Targets are classes, or scores on a scale; the latter have no label space.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     fields: ClassVar[tuple[str, ...]]
-    input_field: ClassVar[str]
+    input_fields: ClassVar[tuple[str, ...]]
     label_field: ClassVar[str]
-    readout: ClassVar[Literal["sequence", "token"]]
+    readout: ClassVar[Readout]
+    target: ClassVar[Literal["class", "score"]]
     metrics: ClassVar[tuple[str, ...]]
 
     @staticmethod
@@ -35,7 +38,11 @@ class Kind(Protocol):
 
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
-        """The label space as the training rows show it, sorted."""
+        """The label space as the training rows show it, sorted; empty where targets are scores."""
+
+    @staticmethod
+    def score_range(train: dict[str, list[Any]]) -> tuple[float, float] | None:
+        """Lowest and highest training score; None where targets are classes."""
 
     @staticmethod
     def strata(rows: dict[str, list[Any]]) -> list[str]:
@@ -47,15 +54,22 @@ class Kind(Protocol):
 
     @staticmethod
     def outputs(labels: Sequence[str]) -> tuple[str, ...]:
-        """The classes a model scores, in order."""
+        """The classes a model scores, in order; one name where it predicts a score."""
 
     @staticmethod
     def targets(table: pa.Table, labels: Sequence[str]) -> np.ndarray:
-        """int64 [n_targets]: index into `outputs(labels)`, IGNORED where the gold label is outside of them."""
+        """What a model should find for each target.
+
+        Classes are int64 [n_targets]: index into `outputs(labels)`, IGNORED where the gold label is outside of them.
+        Scores are float64 [n_targets].
+        """
 
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
-        """Predictions and what to store of the scores, one entry a row, from probabilities [n_targets, n_outputs]."""
+        """Predictions and what to store of the scores, one entry a row, from what a model gave.
+
+        That is [n_targets, n_outputs]: probabilities of classes, or predicted scores with n_outputs = 1.
+        """
 
 
 def predictions_table(
@@ -64,7 +78,7 @@ def predictions_table(
     """The predictions of one test table: example_id, perturbation, gold, prediction, scores, other columns.
 
     Args:
-        scores: probabilities [n_targets, n_outputs], rows in the order of `table`.
+        scores: probabilities or predicted scores [n_targets, n_outputs], rows in the order of `table`.
         perturbation: name of the corruption that the inputs went through; "" for clean input.
 
     Raises:
@@ -81,6 +95,6 @@ def predictions_table(
     for name in table.column_names:
         if name in columns:
             raise InputError(f"the column {name!r} has the name of a column of the predictions: rename it")
-        if name not in ("id", kind.input_field, kind.label_field):
+        if name not in ("id", *kind.input_fields, kind.label_field):
             columns[name] = table[name]
     return pa.table(columns)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fmbench.data.rows import Rows
 from fmbench.errors import Problem
-from fmbench.tasks.kind import IGNORED
+from fmbench.tasks.kind import IGNORED, Readout
 
 
 class TextClassification:
@@ -19,9 +19,10 @@ class TextClassification:
     name: ClassVar[str] = "text-classification"
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("text", "label")
-    input_field: ClassVar[str] = "text"
+    input_fields: ClassVar[tuple[str, ...]] = ("text",)
     label_field: ClassVar[str] = "label"
-    readout: ClassVar[Literal["sequence", "token"]] = "sequence"
+    readout: ClassVar[Readout] = "sequence"
+    target: ClassVar[Literal["class", "score"]] = "class"
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
 
     @staticmethod
@@ -42,6 +43,10 @@ class TextClassification:
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
         return tuple(sorted(set(train["label"])))
+
+    @staticmethod
+    def score_range(train: dict[str, list[Any]]) -> tuple[float, float] | None:
+        return None
 
     @staticmethod
     def strata(rows: dict[str, list[Any]]) -> list[str]:

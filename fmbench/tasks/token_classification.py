@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fmbench.data.rows import Rows
 from fmbench.errors import Problem
-from fmbench.tasks.kind import IGNORED
+from fmbench.tasks.kind import IGNORED, Readout
 from fmbench.tasks.tags import iob2, is_tag, spans
 
 
@@ -24,17 +24,19 @@ class TokenClassification:
     name: ClassVar[str] = "token-classification"
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("tokens", "tags")
-    input_field: ClassVar[str] = "tokens"
+    input_fields: ClassVar[tuple[str, ...]] = ("tokens",)
     label_field: ClassVar[str] = "tags"
-    readout: ClassVar[Literal["sequence", "token"]] = "token"
+    readout: ClassVar[Readout] = "token"
+    target: ClassVar[Literal["class", "score"]] = "class"
     metrics: ClassVar[tuple[str, ...]] = ("entity_f1", "entity_precision", "entity_recall", "token_accuracy")
 
     @staticmethod
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
         problems: list[Problem] = []
         canonical: list[list[str]] = []
+        known: set[str] = set()
         for i, (tokens, tags) in enumerate(zip(rows.columns["tokens"], rows.columns["tags"], strict=True)):
-            what = _wrong(tokens, tags)
+            what = _wrong(tokens, tags, known)
             if what:
                 problems.append(Problem(what, rows.place(i)))
                 continue
@@ -47,6 +49,10 @@ class TokenClassification:
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
         return tuple(sorted({tag[2:] for tag in chain.from_iterable(train["tags"]) if tag != "O"}))
+
+    @staticmethod
+    def score_range(train: dict[str, list[Any]]) -> tuple[float, float] | None:
+        return None
 
     @staticmethod
     def strata(rows: dict[str, list[Any]]) -> list[str]:
@@ -83,16 +89,23 @@ class TokenClassification:
         return pa.ListArray.from_arrays(offsets, tags), pa.ListArray.from_arrays(offsets, sure)
 
 
-def _wrong(tokens: Any, tags: Any) -> str | None:
+def _wrong(tokens: Any, tags: Any, known: set[str]) -> str | None:
+    """What is wrong with a sentence; `known` remembers the tags that are good, as there are few."""
     if not isinstance(tokens, list) or not isinstance(tags, list):
         return f"tokens and tags must be lists, got {type(tokens).__name__} and {type(tags).__name__}"
     if not tokens:
         return "a sentence without tokens"
     if len(tokens) != len(tags):
         return f"{len(tokens)} tokens but {len(tags)} tags"
-    bad = next((tag for tag in tags if not is_tag(tag)), None)
-    if bad is not None:
-        return f"{bad!r} is not a tag (O, or B-, I-, E-, S-, M- and a type)"
-    if not all(isinstance(token, str) and token for token in tokens):
+    if not _all_text(tags) or not known.issuperset(tags):
+        bad = [tag for tag in tags if not is_tag(tag)]
+        if bad:
+            return f"{bad[0]!r} is not a tag (O, or B-, I-, E-, S-, M- and a type)"
+        known.update(tags)
+    if not _all_text(tokens) or "" in tokens:
         return "a token is empty or not a string"
     return None
+
+
+def _all_text(values: list[Any]) -> bool:
+    return set(map(type, values)) == {str}

@@ -168,7 +168,7 @@ def test_data_without_a_suffix_of_its_own_is_never_replaced(tmp_path: Path, caps
         ("my.jsonl", b"{text: 1}\n", [], ":1: not valid JSON: "),
         ("my.jsonl", b"[1, 2]\n", [], ":1: not a JSON object"),
         ("my.csv.gz", b"text,label\n", [], ": cannot be read: Not a gzipped file"),
-        ("my.csv.gz", gzip.compress(b"text,label\n")[:12], [], ": cannot be read: Compressed file ended"),
+        ("my.csv.gz", gzip.compress(b"text,label\n", mtime=0)[:12], [], ": cannot be read: Compressed file ended"),
         ("my.parquet", b"PAR1", [], ": cannot be read: "),
         ("my.xlsx", b"", [], ": the name ends in none of .csv"),
         ("my", b"", [], ": the name ends in none of .csv"),

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fmbench.leaderboard.board import Board, Entry, Row, build_board
+from fmbench.leaderboard.render import render_html
 from fmbench.registry import METRICS
 from fmbench.stats.intervals import over_seeds
 
@@ -75,7 +76,7 @@ def test_a_score_is_the_mean_over_seeds_with_the_interval_over_both(entry: Make)
     entries = [entry("a", right, seed) for seed, right in enumerate((0.6, 0.8, 0.9))]
     row = rows(entries)["a"]
     assert row.value == pytest.approx((0.6 + 0.8 + 0.9) / 3)
-    wanted = over_seeds([e.counts for e in entries if e.counts is not None], METRICS["accuracy"].value)
+    wanted = over_seeds([e.statistics for e in entries if e.statistics is not None], METRICS["accuracy"].value)
     assert (row.low, row.high) == (wanted.low, wanted.high)
     assert row.seeds == (0, 1, 2)
     assert row.interval == "bootstrap over items, t over 3 seeds"
@@ -88,7 +89,7 @@ def test_one_seed_says_so(entry: Make) -> None:
 
 def test_clusters_are_drawn_together(entry: Make) -> None:
     alone = entry("a", right=0.5)
-    joined = Entry(alone.result, alone.counts, [str(i // 25) for i in range(50)])
+    joined = Entry(alone.result, alone.statistics, [str(i // 25) for i in range(50)])
     narrow, wide = rows([alone])["a"], rows([joined])["a"]
     assert wide.interval.startswith("bootstrap over clusters")
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
@@ -139,3 +140,24 @@ def test_an_undefined_score_is_last_and_not_zero(entry: Make) -> None:
         ("a", 1, 0.0, None),
         ("b", None, None, "no score"),
     ]
+
+
+def test_correlations_have_their_interval_over_seeds_and_their_range(entry: Make) -> None:
+    rng = np.random.default_rng(0)
+    gold = rng.normal(size=60)
+    entries = []
+    for seed, noise in enumerate((0.2, 0.4)):
+        made_of = entry("a", seed=seed, main_metric="spearman", kind="sentence-similarity").result
+        pairs = np.stack([gold + noise * rng.normal(size=60), gold], axis=1)
+        value = METRICS["spearman"].score(pairs)
+        main = made_of.measurements[0].model_copy(update={"metric": "spearman", "value": value})
+        entries.append(Entry(made_of.model_copy(update={"measurements": [main]}), pairs))
+    (section,) = build_board("t", "", entries, {"spearman": METRICS["spearman"]}).sections
+    (row,) = section.rows
+    wanted = METRICS["spearman"].over_seeds([e.statistics for e in entries])
+    assert section.metric_range == (-1.0, 1.0)
+    assert (row.low, row.high, row.interval) == (wanted.low, wanted.high, "bootstrap over items, t over 2 seeds")
+    assert row.low < row.value < row.high
+    assert row.by_label == ()
+    page = render_html(Board("t", "", (section,)))
+    assert f'cx="{120 * (row.value + 1) / 2:.1f}"' in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from fmbench.data.rows import Rows
 from fmbench.errors import InputError
 from fmbench.registry import KINDS, METRICS
-from fmbench.tasks.examples import Examples, n_targets
+from fmbench.tasks.examples import Examples, model_inputs, n_targets
 from fmbench.tasks.kind import IGNORED, Kind, predictions_table
 from fmbench.tasks.tags import iob2, spans
 
@@ -28,7 +29,7 @@ class Sample:
     fewer: tuple[str, ...]
     ignored: list[bool]
     nothing_to_learn: dict[str, list[Any]]
-    wrong: list[tuple[tuple[Any, Any], str]] = field(default_factory=list)
+    wrong: list[tuple[tuple[Any, ...], str]] = field(default_factory=list)
 
 
 SAMPLES = {
@@ -69,8 +70,35 @@ SAMPLES = {
             ((["a", None], ["O", "O"]), "a token is empty or not a string"),
         ],
     ),
+    "sentence-similarity": Sample(
+        columns={
+            "sentence1": ["A girl sings.", "Snow", "no", " a cat "],
+            "sentence2": ["A woman sings.", "Rain", "No.", "a cat"],
+            "score": ["3.5", 1, 2.25, 5.0],
+        },
+        labels=(),
+        fewer=(),
+        ignored=[],
+        nothing_to_learn={"sentence1": ["a", "b"], "sentence2": ["c", "d"], "score": [2.5, 2.5]},
+        wrong=[
+            (("", "b", 1), "sentence1 is empty"),
+            (("a", " \n", 1), "sentence2 is empty"),
+            ((None, "b", 1), "sentence1 is not a string"),
+            (("a", 7, 1), "sentence2 is not a string"),
+            (("a", "b", "high"), "the score is not a number: 'high'"),
+            (("a", "b", ""), "the score is not a number: ''"),
+            (("a", "b", None), "the score is not a number: None"),
+            (("a", "b", True), "the score is not a number: True"),
+            (("a", "b", [3]), "the score is not a number: [3]"),
+            (("a", "b", "nan"), "the score is not a number: 'nan'"),
+            (("a", "b", math.inf), "the score is not a number: inf"),
+            (("a", "b", 10**400), "the score is not a number: 1000"),
+            (("a", "b", 1e39), "the score is not a number: 1e+39"),
+        ],
+    ),
 }
 every_kind = pytest.mark.parametrize("name", KINDS)
+every_kind_of_classes = pytest.mark.parametrize("name", [name for name in KINDS if KINDS[name].target == "class"])
 WRONG = [(name, values, message) for name, sample in SAMPLES.items() for values, message in sample.wrong]
 
 
@@ -78,8 +106,14 @@ def conformed(name: str) -> tuple[Kind, pa.Table]:
     kind: Kind = KINDS[name]
     columns, problems = kind.conform(Rows(SAMPLES[name].columns, "good.tsv"))
     assert not problems
-    ids = [f"row-{i}" for i in range(len(columns[kind.input_field]))]
+    ids = [f"row-{i}" for i in range(len(columns[kind.label_field]))]
     return kind, pa.table({"id": ids, **columns})
+
+
+def certain(kind: Kind, table: pa.Table, labels: tuple[str, ...]) -> np.ndarray:
+    """What a model would give that knows the gold."""
+    targets = kind.targets(table, labels)
+    return targets[:, None] if kind.target == "score" else one_hot(targets, len(kind.outputs(labels)))
 
 
 def one_hot(targets: np.ndarray, n_outputs: int) -> np.ndarray:
@@ -96,15 +130,16 @@ def test_a_kind_says_what_it_is(name: str) -> None:
     kind: Kind = KINDS[name]
     assert kind.name == name
     assert kind.version >= 1
-    assert {kind.input_field, kind.label_field} <= set(kind.fields)
-    assert kind.readout in ("sequence", "token")
+    assert kind.fields == (*kind.input_fields, kind.label_field)
+    assert len(kind.input_fields) == (2 if kind.readout == "pair" else 1)
+    assert kind.readout in ("sequence", "token", "pair")
     assert kind.metrics and all(name in METRICS[metric].kinds for metric in kind.metrics)
 
 
 @every_kind
 def test_good_rows_conform_once_and_for_all_and_keep_their_other_columns(name: str) -> None:
     kind: Kind = KINDS[name]
-    rows = {**SAMPLES[name].columns, "author": list("abcdefgh")[: len(SAMPLES[name].columns[kind.input_field])]}
+    rows = {**SAMPLES[name].columns, "author": list("abcdefgh")[: len(SAMPLES[name].columns[kind.label_field])]}
     once, problems = kind.conform(Rows(rows, "good.tsv"))
     twice, again = kind.conform(Rows(once, "good.tsv"))
     assert problems == again == []
@@ -120,15 +155,19 @@ def test_certain_scores_of_the_targets_decode_to_the_gold(name: str) -> None:
     labels = SAMPLES[name].labels
     outputs = kind.outputs(labels)
     targets = kind.targets(table, labels)
-    assert targets.dtype == np.int64
-    assert len(targets) == n_targets(kind, table[kind.input_field].to_pylist())
-    assert targets.min() >= 0 and targets.max() < len(outputs) == len(set(outputs))
-    prediction, stored = kind.decode(one_hot(targets, len(outputs)), table, labels)
+    assert len(targets) == n_targets(kind, model_inputs(kind, table))
+    if kind.target == "class":
+        assert targets.dtype == np.int64
+        assert targets.min() >= 0 and targets.max() < len(outputs) == len(set(outputs))
+    else:
+        assert targets.dtype == np.float64
+        assert len(outputs) == 1
+    prediction, stored = kind.decode(certain(kind, table, labels), table, labels)
     assert prediction.to_pylist() == table[kind.label_field].to_pylist()
     assert len(prediction) == len(stored) == len(table)
 
 
-@every_kind
+@every_kind_of_classes
 def test_the_order_of_the_label_space_is_the_order_of_the_outputs(name: str) -> None:
     kind, table = conformed(name)
     labels = SAMPLES[name].labels[::-1]
@@ -138,7 +177,7 @@ def test_the_order_of_the_label_space_is_the_order_of_the_outputs(name: str) -> 
     assert (targets != kind.targets(table, SAMPLES[name].labels)).any()
 
 
-@every_kind
+@every_kind_of_classes
 def test_labels_outside_of_the_label_space_are_ignored(name: str) -> None:
     kind, table = conformed(name)
     targets = kind.targets(table, SAMPLES[name].fewer)
@@ -148,10 +187,10 @@ def test_labels_outside_of_the_label_space_are_ignored(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "values", "message"), WRONG)
-def test_a_wrong_row_is_named_by_file_and_line(name: str, values: tuple[Any, Any], message: str) -> None:
+def test_a_wrong_row_is_named_by_file_and_line(name: str, values: tuple[Any, ...], message: str) -> None:
     kind: Kind = KINDS[name]
     columns = {key: [*SAMPLES[name].columns[key], value] for key, value in zip(kind.fields, values, strict=True)}
-    lines = [2 * i + 2 for i in range(len(columns[kind.input_field]))]
+    lines = [2 * i + 2 for i in range(len(columns[kind.label_field]))]
     _, problems = kind.conform(Rows(columns, "folder/train.tsv", lines))
     assert [str(problem.place) for problem in problems] == [f"folder/train.tsv:{lines[-1]}"]
     assert str(problems[0]).startswith(f"folder/train.tsv:{lines[-1]}: {message}")
@@ -173,10 +212,10 @@ cells = st.one_of(anything, st.lists(anything, max_size=3), st.dictionaries(st.j
 
 
 @every_kind
-@given(rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=4))
-def test_whatever_the_rows_hold_they_conform_or_are_named(name: str, rows: list[tuple[Any, Any]]) -> None:
+@given(rows=st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=4))
+def test_whatever_the_rows_hold_they_conform_or_are_named(name: str, rows: list[tuple[Any, Any, Any]]) -> None:
     kind: Kind = KINDS[name]
-    columns = {key: list(values) for key, values in zip(kind.fields, zip(*rows, strict=True), strict=True)}
+    columns = {key: list(values) for key, values in zip(kind.fields, zip(*rows, strict=True), strict=False)}
     good, problems = kind.conform(Rows(columns, "any.jsonl", range(1, len(rows) + 1)))
     assert all(problem.place and problem.place.line for problem in problems)
     if not problems:
@@ -184,7 +223,8 @@ def test_whatever_the_rows_hold_they_conform_or_are_named(name: str, rows: list[
         table = pa.table({"id": [str(i) for i in range(len(rows))], **good})
         targets = kind.targets(table, labels)
         assert (targets != IGNORED).all()
-        assert len(targets) == n_targets(kind, good[kind.input_field])
+        assert len(targets) == n_targets(kind, model_inputs(kind, table))
+        assert kind.conform(Rows(good, "again.jsonl")) == (good, [])
 
 
 @every_kind
@@ -194,6 +234,7 @@ def test_strata_name_one_stratum_a_row(name: str) -> None:
     expected = {
         "text-classification": ["good", "bad", "3", "good"],
         "token-classification": ["entity", "none", "entity"],
+        "sentence-similarity": ["6 of 10", "0 of 10", "3 of 10", "9 of 10"],
     }
     assert strata == expected[name]
 
@@ -205,6 +246,12 @@ def test_rows_from_which_nothing_can_be_learned(name: str) -> None:
     assert kind.degenerate(table.to_pydict(), sample.labels) is None
     reason = kind.degenerate(sample.nothing_to_learn, sample.labels)
     assert reason and "nothing to learn" in reason
+
+
+@every_kind_of_classes
+def test_labels_of_train_must_be_declared(name: str) -> None:
+    kind, table = conformed(name)
+    sample = SAMPLES[name]
     undeclared = kind.degenerate(table.to_pydict(), sample.fewer)
     (missing,) = set(sample.labels) - set(sample.fewer)
     assert undeclared and undeclared.endswith(f"not declared: {missing}")
@@ -215,7 +262,10 @@ def test_examples_show_the_table_through_the_kind(name: str) -> None:
     kind, table = conformed(name)
     data = Examples(kind, SAMPLES[name].labels, table, table.slice(0, 2))
     assert data.outputs == kind.outputs(data.labels)
-    assert data.inputs(data.validation) == table[kind.input_field].to_pylist()[:2]
+    rows = table.slice(0, 2).select(list(kind.input_fields)).to_pylist()
+    assert data.inputs(data.validation) == [
+        list(row.values()) if kind.readout == "pair" else row[kind.input_fields[0]] for row in rows
+    ]
     assert len(data.targets(data.validation)) == n_targets(kind, data.inputs(data.validation))
 
 
@@ -224,7 +274,7 @@ def test_the_table_of_predictions(name: str) -> None:
     kind, table = conformed(name)
     labels = SAMPLES[name].labels
     table = table.append_column("author", pa.array(["x"] * len(table)))
-    scores = one_hot(kind.targets(table, labels), len(kind.outputs(labels)))
+    scores = certain(kind, table, labels)
     found = predictions_table(kind, table, scores, labels)
     assert found.column_names == ["example_id", "perturbation", "gold", "prediction", "scores", "author"]
     assert found["example_id"].to_pylist() == table["id"].to_pylist()
@@ -239,7 +289,7 @@ def test_the_table_of_predictions(name: str) -> None:
 def test_a_column_never_takes_the_place_of_a_prediction(name: str, column: str) -> None:
     kind, table = conformed(name)
     labels = SAMPLES[name].labels
-    scores = one_hot(kind.targets(table, labels), len(kind.outputs(labels)))
+    scores = certain(kind, table, labels)
     table = table.append_column(column, pa.array(["x"] * len(table)))
     with pytest.raises(InputError, match=f"column '{column}'"):
         predictions_table(kind, table, scores, labels)
@@ -288,3 +338,39 @@ def test_sentences_of_any_lengths_keep_their_rows(sentences: list[list[str]]) ->
         prediction, stored = kind.decode(scores, table, labels)
         assert prediction.to_pylist() == table["tags"].to_pylist()
         assert [len(row) for row in stored.to_pylist()] == [len(row) for row in table["tokens"].to_pylist()]
+
+
+def test_scores_are_numbers_in_single_precision_however_they_are_written() -> None:
+    _, table = conformed("sentence-similarity")
+    assert table["score"].to_pylist() == [3.5, 1.0, 2.25, 5.0]
+    written = ["3.4", 3.4, float(np.float32(3.4)), "3.40000000000000", "34e-1"]
+    rows = {"sentence1": ["a"] * 5, "sentence2": ["b"] * 5, "score": written}
+    columns, problems = KINDS["sentence-similarity"].conform(Rows(rows, "any.csv"))
+    assert not problems
+    assert columns["score"] == [3.4] * 5
+
+
+def test_gold_and_predicted_scores_are_stored_in_double_precision() -> None:
+    kind, table = conformed("sentence-similarity")
+    predicted = np.array([[0.1], [-1 / 3], [0.5], [1e-9]], dtype=np.float32)
+    found = predictions_table(kind, table, predicted, ())
+    assert (found["gold"].type, found["prediction"].type) == (pa.float64(), pa.float64())
+    assert found["prediction"].to_pylist() == predicted[:, 0].astype(np.float64).tolist()
+    assert found["scores"].to_pylist() == predicted.tolist()
+
+
+def test_the_range_of_scores_is_that_of_train_and_classes_have_none() -> None:
+    for name, kind in KINDS.items():
+        _, table = conformed(name)
+        assert kind.score_range(table.to_pydict()) == ((1.0, 5.0) if kind.target == "score" else None)
+
+
+@given(st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=200))
+def test_strata_of_scores_follow_their_order_and_are_even(scores: list[float]) -> None:
+    strata = [int(name.split()[0]) for name in KINDS["sentence-similarity"].strata({"score": scores})]
+    ordered = sorted(zip(scores, strata, strict=True))
+    assert [stratum for _, stratum in ordered] == sorted(strata)
+    assert len(set(ordered)) == len(set(scores)), "equal scores share a stratum"
+    if len(set(scores)) == len(scores) >= 10:
+        counts = np.bincount(strata, minlength=10)
+        assert counts.max() - counts.min() <= 1 + len(scores) // 10

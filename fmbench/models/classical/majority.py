@@ -14,11 +14,11 @@ from fmbench.tasks.kind import IGNORED, Kind
 
 
 class Majority:
-    """Scores every target with the class shares of the training targets."""
+    """Scores every target with the class shares of the training targets, or predicts their mean score."""
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["baseline"]] = "baseline"
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
 
     class Settings(Spec):
         pass
@@ -37,6 +37,8 @@ class Majority:
 
     def fit(self, data: Examples, seed: int) -> FittedMajority:
         targets = data.targets(data.train)
+        if data.kind.target == "score":
+            return FittedMajority(data.kind, np.array([targets.mean()]))
         counts = np.bincount(targets[targets != IGNORED], minlength=len(data.outputs))
         return FittedMajority(data.kind, counts / counts.sum())
 
@@ -44,8 +46,8 @@ class Majority:
 class FittedMajority:
     parameters = 0
 
-    def __init__(self, kind: Kind, shares: np.ndarray) -> None:
-        self.kind, self.shares = kind, shares
+    def __init__(self, kind: Kind, scores: np.ndarray) -> None:
+        self.kind, self.scores = kind, scores
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        return np.tile(self.shares, (n_targets(self.kind, inputs), 1))
+        return np.tile(self.scores, (n_targets(self.kind, inputs), 1))

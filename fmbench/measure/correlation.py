@@ -1,0 +1,70 @@
+"""Metrics of scores on a scale: the correlation of prediction and gold over all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from fmbench.measure.measurement import Measurement
+from fmbench.measure.metric import Sample, Scored
+from fmbench.stats import correlation
+from fmbench.stats.intervals import DRAWS, Interval, across_seeds, cluster_index, percentile, resampled_weights
+
+KINDS = frozenset({"sentence-similarity"})
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A correlation of prediction and gold; its statistics are float64 [n_items, 2]. Undefined if one is constant.
+
+    Args:
+        coefficient: (predictions [n], gold [n], weights [draws, n]) -> float64 [draws].
+    """
+
+    name: str
+    kinds: frozenset[str]
+    coefficient: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    higher_is_better: bool = True
+    unit: str = ""
+    range: tuple[float, float] = (-1.0, 1.0)
+
+    def chance(self, n_labels: int) -> float:
+        return 0.0
+
+    def statistics(self, predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:
+        columns = [np.asarray(predictions[name].to_numpy(), dtype=np.float64) for name in ("prediction", "gold")]
+        return np.stack(columns, axis=1)
+
+    def score(self, statistics: np.ndarray) -> float:
+        prediction, gold = statistics.T
+        return float(self.coefficient(prediction, gold, np.ones((1, len(gold))))[0])
+
+    def measure(self, sample: Sample) -> Scored:
+        pairs = self.statistics(sample.predictions, sample.labels)
+        method = "bootstrap" if sample.clusters is None else "cluster-bootstrap"
+        interval = percentile(self._resampled([pairs], sample.clusters)[0], 0.95, method)
+        return Scored(self.score(pairs), interval, len(pairs))
+
+    def beside(self, sample: Sample) -> list[Measurement]:
+        return []
+
+    def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
+        resampled = self._resampled(runs, clusters)
+        return across_seeds([self.score(pairs) for pairs in runs], resampled, clusters is not None)
+
+    def _resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None) -> list[np.ndarray]:
+        """Scores [draws] of each run, every draw with the same items (or whole clusters) in all of them."""
+        index = np.arange(len(runs[0])) if clusters is None else cluster_index(clusters)
+        parts: list[list[np.ndarray]] = [[] for _ in runs]
+        for drawn in resampled_weights(int(index.max()) + 1, DRAWS, np.random.default_rng(0)):
+            weights = drawn[:, index]
+            for scores, pairs in zip(parts, runs, strict=True):
+                scores.append(self.coefficient(pairs[:, 0], pairs[:, 1], weights))
+        return [np.concatenate(scores) for scores in parts]
+
+
+spearman = Correlation("spearman", KINDS, correlation.spearman)
+pearson = Correlation("pearson", KINDS, correlation.pearson)

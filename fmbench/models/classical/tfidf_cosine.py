@@ -1,0 +1,65 @@
+"""The cosine of TF-IDF vectors: the classical baseline for the similarity of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from fmbench.models.loader import Identity
+from fmbench.suite.schema import Model, Spec
+from fmbench.tasks.examples import Examples
+
+
+class TfidfCosine:
+    """Character n-grams or words, weighted by their inverse frequency in the training texts; no score is looked at."""
+
+    version: ClassVar[int] = 1
+    provides: ClassVar[Literal["baseline"]] = "baseline"
+    kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity"})
+
+    class Settings(Spec):
+        char_ngrams: int = Field(default=5, ge=0, le=8, description="longest character n-gram; 0 for whole words")
+        sublinear_tf: bool = Field(default=True, description="1 + log of a term's count instead of the count")
+
+    def __init__(self, settings: TfidfCosine.Settings) -> None:
+        self.settings = settings
+
+    @staticmethod
+    def check(model: Model) -> list[str]:
+        return []
+
+    @staticmethod
+    def identity(model: Model) -> Identity:
+        return Identity("scikit-learn")
+
+    @staticmethod
+    def load(model: Model) -> TfidfCosine:
+        return TfidfCosine(model.settings)
+
+    def fit(self, data: Examples, seed: int) -> FittedTfidfCosine:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        from fmbench.errors import CellFailed
+
+        longest = self.settings.char_ngrams
+        terms = {"analyzer": "char_wb", "ngram_range": (min(2, longest), longest)} if longest else {}
+        vectorizer = TfidfVectorizer(sublinear_tf=self.settings.sublinear_tf, **terms)
+        try:
+            vectorizer.fit([text for pair in data.inputs(data.train) for text in pair])
+        except ValueError as error:
+            raise CellFailed(f"tfidf-cosine: {error}") from None
+        return FittedTfidfCosine(vectorizer)
+
+
+class FittedTfidfCosine:
+    def __init__(self, vectorizer: Any) -> None:
+        self.vectorizer = vectorizer
+        self.parameters = len(vectorizer.vocabulary_)
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Cosines, float64 [n_pairs, 1]; 0 where a text has no known term."""
+        first, second = (self.vectorizer.transform([pair[i] for pair in inputs]) for i in (0, 1))
+        return np.asarray(first.multiply(second).sum(axis=1), dtype=np.float64).reshape(-1, 1)
