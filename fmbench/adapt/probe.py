@@ -65,7 +65,7 @@ class Probe:
         targets = data.targets(data.train)
         part = _selection_part(len(targets))
 
-        fit = partial(fit_logistic, max_iter=settings.max_iter, cache=context.cache)
+        fit = partial(fit_logistic, max_iter=settings.max_iter, arrays=context.cache)
 
         def score(head: LogisticHead, layer: int) -> float:
             context.check_time()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -39,33 +41,42 @@ class LogisticHead:
         return scores
 
 
-def fit_logistic(features: np.ndarray, targets: np.ndarray, C: float, max_iter: int, cache: ArrayCache) -> LogisticHead:
+def fit_logistic(
+    features: np.ndarray, targets: np.ndarray, C: float, max_iter: int, arrays: ArrayCache
+) -> LogisticHead:
     """Multinomial logistic regression with an L2 penalty of 1 / C on standardised features (scikit-learn, L-BFGS).
 
     Args:
         features: float32 [n, hidden]; targets int64 [n], IGNORED ones do not count.
-        cache: the head comes from here if it was fitted before.
+        arrays: the head comes from here if it was fitted before.
     """
     import sklearn
 
     key = content_key(["logistic", VERSION, sklearn.__version__, C, max_iter], features, targets)
-    stored = cache.load(key)
+    stored = arrays.load(key)
     if stored is not None:
         return LogisticHead(stored[:, 0].astype(np.int64), stored[:, 1:])
     kept = targets != IGNORED
     head = _fit(features[kept], targets[kept], C, max_iter)
-    cache.store(key, np.concatenate([head.classes[:, None].astype(np.float64), head.weights], axis=1))
+    arrays.store(key, np.concatenate([head.classes[:, None].astype(np.float64), head.weights], axis=1))
     return head
+
+
+@cache
+def _blas() -> Any:
+    """The libraries of linear algebra in this process; finding them takes longer than a small fit."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _fit(features: np.ndarray, targets: np.ndarray, C: float, max_iter: int) -> LogisticHead:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits
 
     scaler = StandardScaler()
-    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # its threads and torch's get in their way
+    with warnings.catch_warnings(), _blas().limit(limits=1, user_api="blas"):  # two pools of threads
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression = LogisticRegression(C=C, max_iter=max_iter).fit(scaler.fit_transform(features), targets)
     coefficients, intercept = regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64)

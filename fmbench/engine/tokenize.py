@@ -12,7 +12,7 @@ import tokenizers
 
 from fmbench.engine.cache import ArrayCache, content_key
 from fmbench.engine.sequences import Sequences
-from fmbench.models.encoder import Encoder
+from fmbench.models.encoder import Encoder, weights_sha256
 from fmbench.models.nets.words import WordTokenizer
 
 Readout = Literal["sequence", "token", "pair"]
@@ -93,7 +93,20 @@ def tokenize_once(tokenize: Tokenize, inputs: Sequence[Any], cache: ArrayCache) 
 
 
 def model_tokenizer(model: Encoder, readout: Readout) -> SubwordTokenizer:
-    """The tokenisation that belongs to a pretrained encoder, within its longest sequence."""
+    """The tokenisation that belongs to a pretrained encoder, within its longest sequence; made once in a process."""
+    key = (weights_sha256(model.folder), readout, model.settings.max_length, model.trust_remote_code)
+    if key not in _MADE:
+        while len(_MADE) >= MADE_MOST:
+            del _MADE[next(iter(_MADE))]
+        _MADE[key] = _model_tokenizer(model, readout)
+    return _MADE[key]
+
+
+_MADE: dict[Any, SubwordTokenizer] = {}
+MADE_MOST = 8
+
+
+def _model_tokenizer(model: Encoder, readout: Readout) -> SubwordTokenizer:
     tokenizer = model.tokenizer(words=readout == "token")
     limits = [model.settings.max_length, int(tokenizer.model_max_length)]
     config = model.network.config
