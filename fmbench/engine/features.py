@@ -54,12 +54,13 @@ class FrozenEncoder:
         reads = sequences.reads if sequences.reads is not None else np.empty(0, np.int64)
         base = content_key(self._key, sequences.ids, sequences.offsets, reads)
         keys = [content_key(["features", base, layer]) for layer in range(self.n_layers + 1)]
-        found = [cache.load(key) for key in keys]
-        if all(array is not None for array in found):
-            return [array for array in found if array is not None], True
-        made = self._all_layers(sequences)
-        for key, array in zip(keys, made, strict=True):
-            cache.store(key, array)
+        with cache.lock(base):
+            found = [cache.load(key) for key in keys]
+            if all(array is not None for array in found):
+                return [array for array in found if array is not None], True
+            made = self._all_layers(sequences)
+            for key, array in zip(keys, made, strict=True):
+                cache.store(key, array)
         return made, False
 
     def _all_layers(self, sequences: Sequences) -> list[np.ndarray]:
