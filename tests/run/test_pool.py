@@ -70,7 +70,10 @@ class Listener(Silent):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
-def test_the_same_predictions_bit_for_bit_in_the_order_of_the_plan(bench: Any) -> None:
+def test_the_same_predictions_bit_for_bit_in_the_order_of_the_plan(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FMBENCH_CACHE", str(tmp_path / "cache of the workers"))
     bench.suite.write_text(
         "suite: tiny\n"
         "models: [{name: bilstm, loader: bilstm, settings: {epochs: 2}}, minilm-l6, majority]\n"
@@ -82,6 +85,7 @@ def test_the_same_predictions_bit_for_bit_in_the_order_of_the_plan(bench: Any) -
     several = bench.run(limit=24, workers=2, progress=listener)
     assert several.failures == 0
     tables = {path: pq.read_table(path) for path in bench.store.folder.rglob("predictions.parquet")}
+    monkeypatch.setenv("FMBENCH_CACHE", str(tmp_path / "another cache"))
     alone = bench.run(limit=24, fresh=True)
     assert [cell for cell, _ in several.results] == [cell for cell, _ in alone.results]
     assert len(tables) == 8
@@ -123,13 +127,14 @@ def test_a_worker_that_ends_fails_its_cell_and_the_rest_goes_on(bench: Any) -> N
 
 @pytest.mark.usefixtures("plugins")
 def test_workers_that_cannot_start_fail_their_cells(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    cast(bench, "plain", "plain-2", "plain-3")
+    stage = cast(bench, "plain", "plain-2", "plain-3")
     import rehearsal
 
     monkeypatch.setattr(process, "serve", rehearsal.stillborn)
     outcome = bench.run(workers=2)
     messages = [result.error.message for _, result in outcome.results]
     assert messages == ["worker ended with exit code 7 while it started"] * 3
+    assert [path.read_text() for path in stage.glob("born-*")] == ["True"] * 3
 
 
 def test_a_model_that_cannot_be_found_needs_no_worker(bench: Any, break_loader: Any, monkeypatch: Any) -> None:

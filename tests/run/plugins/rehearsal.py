@@ -14,7 +14,7 @@ from fmbench.measure.measurement import Measurement, measured
 from fmbench.models.classical.majority import FittedMajority, Majority
 from fmbench.models.loader import Identity
 from fmbench.stats.intervals import Interval
-from fmbench.suite.schema import Model, Spec
+from fmbench.suite.schema import Model, Spec, Suite
 from fmbench.tasks.examples import Examples
 
 PATIENCE_SECONDS = 60.0
@@ -102,8 +102,10 @@ class Spotlight:
         return [measured("fit_seconds", evidence.fit_seconds, nothing, 1, unit="s", higher_is_better=False)]
 
 
-def stillborn(*arguments: Any) -> None:
-    """A worker that ends before it begins."""
+def stillborn(connection: Any, stopped: Any, suite: Suite, *others: Any) -> None:
+    """A worker that ends before it begins, and tells whether an interrupt could have reached it until now."""
+    held_back = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    (Path(suite.models[0].settings.folder) / f"born-{os.getpid()}").write_text(str(held_back))
     os._exit(7)
 
 
