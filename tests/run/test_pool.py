@@ -256,6 +256,7 @@ def test_a_stopped_run_leaves_no_process_and_loses_only_what_was_in_flight(
     )
     try:
         signs = [stage / name for name in (("begin", "ticks") if alone else ("wait", "wait-2"))]
+        signs.append(out / "tiny" / "tiny-task" / "plain" / "fit" / "seed-0" / "result.json")
         assert wait_until(lambda: all(sign.exists() for sign in signs)), running.poll()
         assert len(list(stage.glob("pid-*"))) == 2
         if blow == signal.SIGINT:

@@ -21,7 +21,8 @@ CAN_STOP = hasattr(signal, "SIGSTOP")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """What torch, NumPy and scikit-learn read when they are first imported, each in a worker that needs it."""
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS, STOP_SECONDS = 10.0, 1.0
+"""How long a process may take to end, and to stop."""
 
 
 class Worker:
@@ -79,9 +80,13 @@ class Worker:
             self._stopped_at = time.monotonic()
 
     def confirm_stopped(self) -> None:
-        if self._stopped_at is not None and hasattr(os, "waitid"):
-            os.waitid(os.P_PID, self._pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-            self._stopped_at = time.monotonic()
+        """Wait until it has stopped (or ended, or someone else let it go on), but not for long."""
+        if self._stopped_at is None or not hasattr(os, "waitid"):
+            return
+        states, end = os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG, time.monotonic() + STOP_SECONDS
+        while os.waitid(os.P_PID, self._pid, states) is None and time.monotonic() < end:
+            time.sleep(0.0005)
+        self._stopped_at = time.monotonic()
 
     def go_on(self) -> None:
         """Let a stopped process go on; its clock has stood still."""
