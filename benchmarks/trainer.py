@@ -135,9 +135,9 @@ def schedule(optimizer: Any, steps: int, warmup: float) -> Any:
     """The engine's own warm-up and decay, so that every step has the same learning rate on both sides."""
     from torch.optim.lr_scheduler import LambdaLR
 
-    from fmbench.engine.train import _linear
+    from fmbench.engine.train import linear_schedule
 
-    return LambdaLR(optimizer, _linear(steps, warmup))
+    return LambdaLR(optimizer, linear_schedule(steps, warmup))
 
 
 def _network(data: Examples, dropout: float) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -14,11 +12,7 @@ from fmbench.tasks.kind import IGNORED
 
 if TYPE_CHECKING:
     from fmbench.adapt.adaptation import Fitted
-    from fmbench.engine.cache import ArrayCache
     from fmbench.engine.context import FitContext
-    from fmbench.engine.features import FrozenEncoder
-    from fmbench.engine.sequences import Sequences
-    from fmbench.engine.work import Work
     from fmbench.models.encoder import Encoder
     from fmbench.tasks.examples import Examples
 
@@ -44,10 +38,10 @@ class KNN:
 
     @staticmethod
     def fit(model: Encoder, data: Examples, settings: KNN.Settings, context: FitContext) -> Fitted:
-        from functools import cache
+        from functools import cache, partial
 
         from fmbench.adapt.adaptation import Fitted
-        from fmbench.adapt.probe import chosen_layers
+        from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, chosen_layers
         from fmbench.engine.devices import seed_everything
         from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.neighbours import Neighbours
@@ -73,48 +67,6 @@ class KNN:
         middle = settings.k[len(settings.k) // 2]
         layer = max(chosen_layers("knn", settings.layers, len(train)), key=lambda one: validated(one, middle))
         k = max(settings.k, key=lambda one: validated(layer, one))
-        predictor = KNNPredictor(encoder, layer, memory(layer), k)
+        predictor = FrozenPredictor(encoder, layer, partial(memory(layer).votes, k=k))
         notes = {"execution": encoder.path, "layer": layer, "k": k, "features_from_cache": hit}
-        return Fitted(predictor, encoder.parameters, 0, {}, notes, NeighboursOnce(predictor, context.cache))
-
-
-@dataclass(frozen=True)
-class KNNPredictor:
-    """Inputs -> frozen features of one layer -> shares of the votes."""
-
-    encoder: FrozenEncoder
-    layer: int
-    neighbours: Any
-    k: int
-
-    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.run(self.encode(inputs))
-
-    def encode(self, inputs: Sequence[Any]) -> Sequences:
-        """Tokens of `inputs`."""
-        return self.encoder.tokenize(inputs)
-
-    def run(self, sequences: Sequences) -> np.ndarray:
-        """Shares of the votes, from tokens."""
-        return self.vote(self.encoder.read_layer(sequences, self.layer))
-
-    def vote(self, features: np.ndarray) -> np.ndarray:
-        """Shares of the votes, from features [n_targets, hidden]."""
-        found: np.ndarray = self.neighbours.votes(features, self.k)
-        return found
-
-    def work(self, sequences: Sequences) -> Work:
-        """What `run` has to do, the search for neighbours left out."""
-        return self.encoder.work(sequences, self.layer)
-
-
-@dataclass(frozen=True)
-class NeighboursOnce:
-    """The same predictor on features that may come from the cache."""
-
-    predictor: KNNPredictor
-    cache: ArrayCache
-
-    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        features, _ = self.predictor.encoder.layers(inputs, self.cache)
-        return self.predictor.vote(features[self.predictor.layer])
+        return Fitted(predictor, encoder.parameters, 0, {}, notes, FeaturesOnce(predictor, context.cache))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -15,12 +13,8 @@ from fmbench.tasks.kind import IGNORED
 
 if TYPE_CHECKING:
     from fmbench.adapt.adaptation import Fitted
-    from fmbench.engine.cache import ArrayCache
     from fmbench.engine.context import FitContext
-    from fmbench.engine.features import FrozenEncoder
     from fmbench.engine.logistic import LogisticHead
-    from fmbench.engine.sequences import Sequences
-    from fmbench.engine.work import Work
     from fmbench.models.encoder import Encoder
     from fmbench.tasks.examples import Examples
 
@@ -54,6 +48,7 @@ class Probe:
     @staticmethod
     def fit(model: Encoder, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
+        from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, chosen_layers
         from fmbench.engine.devices import seed_everything
         from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.logistic import fit_logistic
@@ -85,60 +80,10 @@ class Probe:
             rows = [few_shots(targets, shots, context.seed) for shots in settings.shots]
             curves["few_shot"] = [score(fit(train[layer][some], targets[some], strength), layer) for some in rows]
         notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": hit}
-        predictor = ProbePredictor(encoder, layer, head, len(data.outputs))
+        predictor = FrozenPredictor(encoder, layer, partial(head.probabilities, n_outputs=len(data.outputs)))
         trainable = head.parameters
         once = FeaturesOnce(predictor, context.cache)
         return Fitted(predictor, encoder.parameters + trainable, trainable, curves, notes, once)
-
-
-@dataclass(frozen=True)
-class ProbePredictor:
-    """Inputs -> frozen features of one layer -> probabilities."""
-
-    encoder: FrozenEncoder
-    layer: int
-    head: LogisticHead
-    n_outputs: int
-
-    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.run(self.encode(inputs))
-
-    def encode(self, inputs: Sequence[Any]) -> Sequences:
-        """Tokens of `inputs`."""
-        return self.encoder.tokenize(inputs)
-
-    def run(self, sequences: Sequences) -> np.ndarray:
-        """Probabilities from tokens."""
-        return self.head.probabilities(self.encoder.read_layer(sequences, self.layer), self.n_outputs)
-
-    def work(self, sequences: Sequences) -> Work:
-        """What `run` has to do."""
-        return self.encoder.work(sequences, self.layer)
-
-
-@dataclass(frozen=True)
-class FeaturesOnce:
-    """The same predictor on features that may come from the cache."""
-
-    predictor: ProbePredictor
-    cache: ArrayCache
-
-    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        own = self.predictor
-        features, _ = own.encoder.layers(inputs, self.cache)
-        return own.head.probabilities(features[own.layer], own.n_outputs)
-
-
-def chosen_layers(adaptation: str, asked: list[int] | None, n: int) -> list[int]:
-    """Layer numbers from 0; the last ones first, so that they win ties. Raises CellFailed for one that is not there."""
-    from fmbench.errors import CellFailed
-
-    if asked is None:
-        return list(range(n - 1, -1, -1))
-    bad = [layer for layer in asked if not -n <= layer < n]
-    if bad:
-        raise CellFailed(f"{adaptation}: no layer {bad[0]}; this model has 0 (embeddings) to {n - 1}")
-    return list(dict.fromkeys(layer % n for layer in asked))
 
 
 def _selection_part(n: int) -> np.ndarray:

@@ -18,6 +18,9 @@ Seeds = Annotated[str | None, typer.Option("--seeds", metavar="0,1", help="These
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the suite.")
 ]
+Workers = Annotated[
+    str, typer.Option("--workers", metavar="N|auto", help="Cells at a time, each in a process of its own; CPU only.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 

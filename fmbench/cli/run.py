@@ -15,6 +15,7 @@ from fmbench.cli.options import (
     Seeds,
     SuiteArgument,
     Tasks,
+    Workers,
     console,
     names,
     numbers,
@@ -32,6 +33,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Where the report folder goes.")] = Path("reports"),
     limit: Annotated[int | None, typer.Option(min=1, help="First N rows of each split; own report folder.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute even what is there already.")] = False,
+    workers: Workers = "1",
     overrides: Overrides = None,
     json: Json = False,
 ) -> None:
@@ -39,10 +41,11 @@ def run(
     from fmbench.cli.tables import plan_table, result_table
     from fmbench.leaderboard.build import build_suite_board
     from fmbench.run.check import check_suite
-    from fmbench.run.device import DEVICES
+    from fmbench.run.device import DEVICES, resolve_device
     from fmbench.run.execute import execute
     from fmbench.run.progress import Silent, display
     from fmbench.run.store import Store
+    from fmbench.run.workers import worker_count
     from fmbench.suite.loader import load_suite
     from fmbench.suite.plan import Selection, plan
 
@@ -52,13 +55,15 @@ def run(
     selection = Selection(names(models), names(tasks), names(adaptations), numbers(seeds))
     cells = plan(loaded, selection)
     datasets = check_suite(loaded, limit)
+    device = resolve_device(device)
+    count = worker_count(workers, device)
     store = Store(out / (loaded.name if limit is None else f"{loaded.name}-limit-{limit}"))
     screen = console(stderr=True)
     if not json:
         screen.print(plan_table(loaded, cells, datasets))
     progress = Silent() if json else display(screen)
     try:
-        outcome = execute(loaded, cells, store, datasets, progress, device, fresh, limit)
+        outcome = execute(loaded, cells, store, datasets, progress, device, fresh, limit, count)
     except KeyboardInterrupt:
         done = sum(store.result(cell.folder) is not None for cell in cells)
         screen.print(f"interrupted: {done} of {len(cells)} cells are stored; the same command goes on from there")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,15 @@ import numpy as np
 
 from fmbench.files import atomic_writer, cache_folder
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 MAPPED_BYTES = 1 << 26
 """Larger arrays stay on disk and are mapped into memory."""
+LOCK_SECONDS = 600.0
+"""Longest wait for another process; after that both do the same work."""
 
 
 def size_limit() -> int:
@@ -57,6 +66,24 @@ class ArrayCache:
         with atomic_writer(self._path(key)) as stream:
             np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)
 
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Let one process at a time make what belongs to `key`; the others wait, and should look again.
+
+        It saves work and guards nothing: where there are no file locks, or the folder cannot be written, or another
+        process holds it for LOCK_SECONDS, the block runs all the same. It must not be taken twice by the same process.
+        """
+        path = self.folder / key[:2] / f"{key}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = path.open("ab")
+        except OSError:
+            yield
+            return
+        with stream:
+            _wait_for(stream.fileno(), time.monotonic() + LOCK_SECONDS)
+            yield
+
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npy"
 
@@ -75,6 +102,20 @@ class ArrayCache:
                 return
             path.unlink(missing_ok=True)
             total -= size
+
+
+def _wait_for(descriptor: int, end: float) -> None:
+    """Lock an open file, which closing it undoes, or give up at `end`, in seconds of `time.monotonic`."""
+    pause = 0.005
+    while fcntl is not None and time.monotonic() < end:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(pause)
+            pause = min(2 * pause, 0.1)
+        except OSError:
+            return
 
 
 def content_key(parts: Sequence[Any], *arrays: np.ndarray) -> str:

@@ -114,10 +114,19 @@ def with_states(
 
 def _once(cache: ArrayCache, keys: list[str], make: Callable[[], list[np.ndarray]]) -> tuple[list[np.ndarray], bool]:
     """The arrays of `keys`, from the cache if all are there, else made and kept; and whether from there."""
-    found = [cache.load(key) for key in keys]
-    if all(array is not None for array in found):
-        return [array for array in found if array is not None], True
-    made = make()
-    for key, array in zip(keys, made, strict=True):
-        cache.store(key, array)
+    found = _all_of(cache, keys)
+    if found is not None:
+        return found, True
+    with cache.lock(keys[0]):
+        found = _all_of(cache, keys)
+        if found is not None:
+            return found, True
+        made = make()
+        for key, array in zip(keys, made, strict=True):
+            cache.store(key, array)
     return made, False
+
+
+def _all_of(cache: ArrayCache, keys: list[str]) -> list[np.ndarray] | None:
+    found = [array for key in keys if (array := cache.load(key)) is not None]
+    return found if len(found) == len(keys) else None

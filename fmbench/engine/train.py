@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,13 +75,13 @@ def train(
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(_groups(parameters, settings.weight_decay), lr=settings.learning_rate, fused=True)
     steps = settings.epochs * math.ceil(n / settings.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(steps, settings.warmup))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, linear_schedule(steps, settings.warmup))
     gradients = Gradients(model, objective, device_of(context.device), settings.precision)
     history, best, step = History(), None, 0
     for epoch in range(1, settings.epochs + 1):
         model.train()
         losses = []
-        start = time.perf_counter()
+        start = context.clock()
         for index in shuffled_batches(n, settings.batch_size, rng):
             context.check_time()
             optimizer.zero_grad(set_to_none=True)
@@ -96,7 +95,7 @@ def train(
             schedule.step()
             losses.append(loss)
             context.on_step(Step(epoch, settings.epochs, step, steps, loss))
-        history.seconds += time.perf_counter() - start
+        history.seconds += context.clock() - start
         history.examples += n
         history.loss.append(float(np.mean(losses)))
         history.validation.append(context.validate(scores()))
@@ -162,7 +161,8 @@ def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[st
     ]
 
 
-def _linear(steps: int, warmup: float) -> Callable[[int], float]:
+def linear_schedule(steps: int, warmup: float) -> Callable[[int], float]:
+    """Step from 0 -> factor of the learning rate: rises over the share `warmup` of the steps, then falls to 0."""
     rising = max(1, round(steps * warmup))
     return lambda step: min((step + 1) / rising, max(0.0, (steps - step) / max(1, steps - rising + 1)))
 

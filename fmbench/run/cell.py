@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +21,7 @@ from fmbench.measure.evidence import Evidence
 from fmbench.measure.quality import quality, score
 from fmbench.models.loader import Identity
 from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES, METRICS
-from fmbench.run.environment import environment, moment
+from fmbench.run.environment import Moment, environment, moment
 from fmbench.run.identity import main_metrics
 from fmbench.run.result import DataInfo, Error, ModelInfo, Result
 from fmbench.suite.plan import Cell
@@ -40,22 +41,59 @@ class Job:
     error: Exception | None = None
 
 
-def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]) -> tuple[Result, pa.Table]:
+@dataclass(frozen=True)
+class Host:
+    """The process that computes a cell, as far as the cell knows it.
+
+    Args:
+        workers: how many processes share the machine for this run.
+        threads: of each of them; None leaves it to the libraries.
+        clock: `time.monotonic`, without the time in which the process was stopped for the sake of others.
+        alone: a context in which no other cell of this run is computed.
+    """
+
+    workers: int = 1
+    threads: int | None = None
+    clock: Callable[[], float] = time.monotonic
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def environment(self, device: str, before: Moment | None = None) -> dict[str, Any]:
+        """Machine, packages, device, threads and workers, for the result; `before` is when the cell began."""
+        threads = {} if self.threads is None else {"threads": self.threads}
+        return threads | environment(device, before) | {"workers": self.workers}
+
+
+def attempt(
+    suite: Suite, job: Job, device: str, on_step: Callable[[Step], None], host: Host | None = None
+) -> tuple[Result, pa.Table | None]:
+    """Compute one cell; whatever it raises becomes a failed result without predictions."""
+    host = host or Host()
+    start = host.clock()
+    try:
+        return compute(suite, job, device, on_step, host)
+    except Exception as error:  # noqa: BLE001 - one cell's failure, of whatever sort, must not stop the others
+        return failed(suite, job, device, error, host.clock() - start, host), None
+
+
+def compute(
+    suite: Suite, job: Job, device: str, on_step: Callable[[Step], None], host: Host | None = None
+) -> tuple[Result, pa.Table]:
     """Compute one cell. Raises whatever goes wrong; `failed` makes a result of it."""
+    host = host or Host()
     if job.error is not None:
         raise job.error
     cell, data = job.cell, job.data
     kind = KINDS[cell.task.spec.kind]
     metrics = main_metrics(cell)
-    started_at, start = datetime.now(UTC), time.perf_counter()
+    started_at, start = datetime.now(UTC), host.clock()
     before, memory_at_start = moment(), reset_peak_memory()
     model = LOADERS[cell.model.spec.loader].load(cell.model)
-    load_seconds = time.perf_counter() - start
-    context = _context(suite, cell, data, metrics[0], device, on_step)
-    fit_start = time.perf_counter()
+    load_seconds = host.clock() - start
+    context = _context(suite, cell, data, metrics[0], device, on_step, host.clock)
+    fit_start = host.clock()
     examples = Examples(kind, data.labels, data.train, data.validation, data.score_range)
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
-    fit_seconds = time.perf_counter() - fit_start
+    fit_seconds = host.clock() - fit_start
     inputs = model_inputs(kind, data.test)
     predictions = predictions_table(kind, data.test, fitted.scorer.predict(inputs), data.labels)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
@@ -72,41 +110,48 @@ def compute(suite: Suite, job: Job, device: str, on_step: Callable[[Step], None]
         fit_training_seconds=fitted.work_seconds,
         memory_at_start=memory_at_start,
     )
-    for name, settings in suite.measures.items():
-        measurements += MEASURES[name].measure(evidence, settings)
-    result = _result(suite, job, device, started_at, time.perf_counter() - start).model_copy(
+    with host.alone() if suite.measures else nullcontext():
+        for name, settings in suite.measures.items():
+            measurements += MEASURES[name].measure(evidence, settings)
+    result = _result(suite, job, device, started_at, host.clock() - start, host).model_copy(
         update={
             "measurements": measurements,
             "curves": {name: [_finite(v) for v in values] for name, values in fitted.curves.items()},
             "model_info": _model_info(job.identity, fitted),
             "settings": settings_of(cell) | {"fit": fitted.notes},
-            "environment": environment(device, before) | {"missing": evidence.notes},
+            "environment": host.environment(device, before) | {"missing": evidence.notes},
         }
     )
     return result, predictions
 
 
-def failed(suite: Suite, job: Job, device: str, error: BaseException, seconds: float) -> Result:
+def failed(suite: Suite, job: Job, device: str, error: BaseException, seconds: float, host: Host) -> Result:
     """The result of a cell that raised `error`."""
     message = one_line(str(error)) or type(error).__name__
     what = message if isinstance(error, FmbenchError) else f"{type(error).__name__}: {message}"
     update = {"status": "failed", "error": Error(type=type(error).__name__, message=what[:500])}
-    return _result(suite, job, device, datetime.now(UTC), seconds).model_copy(update=update)
+    return _result(suite, job, device, datetime.now(UTC), seconds, host).model_copy(update=update)
 
 
 def _context(
-    suite: Suite, cell: Cell, data: Dataset, metric_name: str, device: str, on_step: Callable[[Step], None]
+    suite: Suite,
+    cell: Cell,
+    data: Dataset,
+    metric_name: str,
+    device: str,
+    on_step: Callable[[Step], None],
+    clock: Callable[[], float],
 ) -> FitContext:
     kind, metric = KINDS[cell.task.spec.kind], METRICS[metric_name]
 
     def validate(scores: Any) -> float:
         return score(metric, predictions_table(kind, data.validation, scores, data.labels), data.labels)
 
-    deadline = time.monotonic() + 60 * suite.limits.minutes_per_cell
-    return FitContext(cell.seed, device, validate, metric.higher_is_better, on_step, deadline)
+    deadline = clock() + 60 * suite.limits.minutes_per_cell
+    return FitContext(cell.seed, device, validate, metric.higher_is_better, on_step, deadline, clock=clock)
 
 
-def _result(suite: Suite, job: Job, device: str, started_at: datetime, seconds: float) -> Result:
+def _result(suite: Suite, job: Job, device: str, started_at: datetime, seconds: float, host: Host) -> Result:
     cell, data = job.cell, job.data
     task = cell.task.spec
     return Result(
@@ -137,7 +182,7 @@ def _result(suite: Suite, job: Job, device: str, started_at: datetime, seconds: 
         ),
         model_info=_model_info(job.identity, None),
         settings=settings_of(cell),
-        environment=environment(device),
+        environment=host.environment(device),
         started_at=started_at.isoformat(timespec="seconds"),
         seconds=round(seconds, 3),
     )

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import pyarrow as pa
 
 from fmbench.data.dataset import Dataset, load_dataset
 from fmbench.errors import NothingMeasured
 from fmbench.models.loader import Identity
 from fmbench.registry import LOADERS
-from fmbench.run.cell import Job, compute, failed, settings_of
+from fmbench.run.cell import Job, settings_of
 from fmbench.run.device import resolve_device
+from fmbench.run.executors.executor import Executor
+from fmbench.run.executors.serial import Serial
 from fmbench.run.identity import cell_hash
 from fmbench.run.progress import Progress
 from fmbench.run.result import Result
 from fmbench.run.store import Store
+from fmbench.run.workers import check_workers
 from fmbench.suite.plan import Cell, plan
 from fmbench.suite.schema import Suite
 
@@ -42,6 +46,7 @@ def execute(
     device: str = "auto",
     fresh: bool = False,
     limit: int | None = None,
+    workers: int = 1,
 ) -> Outcome:
     """Run `cells`; a cell whose hash is already stored as ok is taken as it is, unless `fresh`.
 
@@ -49,10 +54,11 @@ def execute(
         datasets: rows that were read while checking; what is missing is read here.
         device: "auto", "cpu", "cuda" or "mps".
         limit: keep only this many rows of each split (the datasets given must be limited already).
+        workers: 1 computes in this process with all its threads; more are processes of their own, on the CPU only.
 
     Raises:
         NothingMeasured: there are no cells.
-        InputError: data that must be fetched cannot be, or the device is not there.
+        InputError: data that must be fetched cannot be, the device is not there, or it has no room for `workers`.
     """
     if not cells:
         raise NothingMeasured("no cells selected: no model, task and adaptation of this selection fit together")
@@ -60,22 +66,32 @@ def execute(
         if cell.task.name not in datasets:
             datasets[cell.task.name] = load_dataset(cell.task, limit)
     device = resolve_device(device)
+    check_workers(workers, device)
     jobs = [_prepare(suite, cell, datasets[cell.task.name], device) for cell in cells]
     store.write_plan(describe(suite, cells))
-    stored = {} if fresh else _stored(store, jobs)
-    outcome = Outcome()
-    progress.start(len(jobs), len(stored))
+    results = {} if fresh else _stored(store, jobs)
+    missing = [job for job in jobs if job.cell.folder not in results]
+
+    def finished(job: Job, result: Result, predictions: pa.Table | None) -> None:
+        store.save(job.cell.folder, result, predictions)
+        results[job.cell.folder] = result
+        progress.cell_finished(job.cell, result)
+
+    progress.start(len(jobs), len(results))
     try:
-        for job in jobs:
-            result = stored.get(job.cell.folder)
-            if result is None:
-                result = _compute(suite, job, store, device, progress)
-                outcome.computed += 1
-            outcome.results.append((job.cell, result))
+        _executor(workers).run(suite, missing, device, progress, finished)
     finally:
         progress.stop()
     store.write_index(store.all())
-    return outcome
+    return Outcome([(job.cell, results[job.cell.folder]) for job in jobs], len(missing))
+
+
+def _executor(workers: int) -> Executor:
+    if workers == 1:
+        return Serial()
+    from fmbench.run.executors.pool import Pool
+
+    return Pool(workers)
 
 
 def _prepare(suite: Suite, cell: Cell, data: Dataset, device: str) -> Job:
@@ -94,18 +110,6 @@ def _stored(store: Store, jobs: Sequence[Job]) -> dict[str, Result]:
         if result is not None and result.status == "ok" and result.cell_hash == job.hash and store.is_whole(folder):
             found[folder] = result
     return found
-
-
-def _compute(suite: Suite, job: Job, store: Store, device: str, progress: Progress) -> Result:
-    progress.cell_started(job.cell)
-    start, predictions = time.perf_counter(), None
-    try:
-        result, predictions = compute(suite, job, device, progress.step)
-    except Exception as error:  # noqa: BLE001 - one cell's failure, of whatever sort, must not stop the others
-        result = failed(suite, job, device, error, time.perf_counter() - start)
-    store.save(job.cell.folder, result, predictions)
-    progress.cell_finished(job.cell, result)
-    return result
 
 
 def describe(suite: Suite, selected: Sequence[Cell]) -> dict[str, Any]:

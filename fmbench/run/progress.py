@@ -16,7 +16,7 @@ class Progress(Protocol):
 
     def start(self, cells: int, done: int) -> None: ...
     def cell_started(self, cell: Cell) -> None: ...
-    def step(self, step: Step) -> None: ...
+    def step(self, cell: Cell, step: Step) -> None: ...
     def cell_finished(self, cell: Cell, result: Result) -> None: ...
     def stop(self) -> None: ...
 
@@ -26,7 +26,7 @@ class Silent:
 
     def start(self, cells: int, done: int) -> None: ...
     def cell_started(self, cell: Cell) -> None: ...
-    def step(self, step: Step) -> None: ...
+    def step(self, cell: Cell, step: Step) -> None: ...
     def cell_finished(self, cell: Cell, result: Result) -> None: ...
     def stop(self) -> None: ...
 
@@ -50,7 +50,7 @@ class Lines:
         self.cells, self.done = cells, done
 
     def cell_started(self, cell: Cell) -> None: ...
-    def step(self, step: Step) -> None: ...
+    def step(self, cell: Cell, step: Step) -> None: ...
 
     def cell_finished(self, cell: Cell, result: Result) -> None:
         self.done += 1
@@ -61,7 +61,7 @@ class Lines:
 
 
 class Live:
-    """A bar for the whole run and one for the cell in work, with loss and time to go."""
+    """A bar for the whole run and one for every cell in work, with loss and time to go."""
 
     def __init__(self, console: Any) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -79,21 +79,21 @@ class Live:
             refresh_per_second=5,
         )
         self.run: Any = None
-        self.cell: Any = None
+        self.cells: dict[str, Any] = {}
 
     def start(self, cells: int, done: int) -> None:
         self.run = self.bars.add_task("cells", total=cells, completed=done, note="")
         self.bars.start()
 
     def cell_started(self, cell: Cell) -> None:
-        self.cell = self.bars.add_task(_plain(cell.name), total=None, note="")
+        self.cells[cell.folder] = self.bars.add_task(_plain(cell.name), total=None, note="")
 
-    def step(self, step: Step) -> None:
+    def step(self, cell: Cell, step: Step) -> None:
         note = f"epoch {step.epoch}/{step.epochs}  loss {step.loss:.3f}"
-        self.bars.update(self.cell, total=step.steps, completed=step.step, note=note)
+        self.bars.update(self.cells[cell.folder], total=step.steps, completed=step.step, note=note)
 
     def cell_finished(self, cell: Cell, result: Result) -> None:
-        self.bars.remove_task(self.cell)
+        self.bars.remove_task(self.cells.pop(cell.folder))
         self.bars.advance(self.run)
         style = "red" if result.error else ""
         text = f"{cell.name}: {headline(result)} ({result.seconds:.1f} s)"

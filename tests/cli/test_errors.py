@@ -51,7 +51,12 @@ def test_a_wrong_command_line_is_one_line(
     [
         (["run", "absent.yaml"], 2, "absent.yaml: no such file"),
         (["check", "absent.yaml"], 2, "absent.yaml: no such file"),
-        (["run", "tiny.yaml", "--device", "tpu"], 2, "--device tpu: not one of auto, cpu, cuda, mps"),
+        (["run", "tiny.yaml", "--device", "gpu"], 2, "--device gpu: not one of auto, cpu, cuda, mps, tpu"),
+        (
+            ["run", "tiny.yaml", "--device", "tpu"],
+            2,
+            "the package 'torch_tpu' is needed here: pip install 'fmbench[tpu]'",
+        ),
         (["run", "tiny.yaml", "--seeds", "0,x"], 2, "--seeds: 'x' is not a seed (a whole number from 0)"),
         (["run", "tiny.yaml", "--models", "majorty"], 2, "did you mean 'majority'?"),
         (["run", "tiny.yaml", "--models", ""], 3, "no cells selected"),

@@ -10,6 +10,7 @@ import pytest
 
 from fmbench.cli import main
 from fmbench.registry import LOADERS
+from fmbench.run import workers
 from fmbench.run.result import Result
 
 
@@ -110,3 +111,35 @@ def test_overrides_and_selections(tiny_suite: Path, tmp_path: Path, capsys: pyte
         (3, 5, "majority"),
         (3, 7, "majority"),
     ]
+
+
+def test_workers_compute_the_same_and_print_the_same(
+    tiny_suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "available_cores", lambda: 2)
+    options = ["run", tiny_suite, "--out", tmp_path / "r"]
+    code, out, err = command(capsys, *options, "--workers", "2")
+    assert code == 0
+    assert "4 cells computed, 0 taken from earlier runs, 0 failed" in out
+    assert [line.split("]")[0] for line in err.splitlines() if line.startswith("[")] == ["[1/4", "[2/4", "[3/4", "[4/4"]
+    assert sum("tfidf-logreg" in line and "accuracy" in line for line in out.splitlines()) == 2
+    for count in ("1", "auto"):
+        code, out, _ = command(capsys, *options, "--workers", count)
+        assert "0 cells computed, 4 taken from earlier runs, 0 failed" in out
+
+
+@pytest.mark.parametrize(
+    ("count", "what"),
+    [
+        ("3", "--workers 3: at most one for each core, and this process may use 2 cores"),
+        ("0", "--workers 0: neither a whole number from 1 nor auto"),
+        ("many", "--workers many: neither a whole number from 1 nor auto"),
+    ],
+)
+def test_workers_that_do_not_fit_are_one_line_and_nothing_is_computed(
+    tiny_suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    count: str, what: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(workers, "available_cores", lambda: 2)
+    assert command(capsys, "run", tiny_suite, "--out", tmp_path / "r", "--workers", count) == (2, "", f"{what}\n")
+    assert not (tmp_path / "r").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from fmbench.engine import cache as module
 from fmbench.engine.cache import ArrayCache, content_key
 from fmbench.files import cache_folder, write_atomic
 
@@ -128,6 +130,57 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         write_atomic(path, "not bytes")  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_lock_lets_one_at_a_time_make_what_belongs_to_a_key(tmp_path: Path) -> None:
+    inside, most = [], []
+
+    def work(number: int) -> None:
+        with ArrayCache(tmp_path).lock(KEY):
+            inside.append(number)
+            most.append(len(inside))
+            threading.Event().wait(0.02)
+            inside.remove(number)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert most == [1] * 6
+
+
+def test_locks_of_different_keys_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def work(key: str) -> None:
+        with ArrayCache(tmp_path).lock(key):
+            both.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, [KEY, "cd" * 32]))
+
+
+def test_a_lock_is_free_again_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ArrayCache(tmp_path)
+    with pytest.raises(ZeroDivisionError), cache.lock(KEY):
+        raise ZeroDivisionError
+    monkeypatch.setattr(module.time, "sleep", None)
+    with cache.lock(KEY):
+        cache.store(KEY, ARRAY)
+    assert cache.load(KEY) is not None
+
+
+@pytest.mark.parametrize("obstacle", ["held for too long", "folder cannot be made", "no file locks"])
+def test_a_lock_that_cannot_be_had_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, obstacle: str
+) -> None:
+    monkeypatch.setattr(module, "LOCK_SECONDS", 0.05)
+    (tmp_path / "file").touch()
+    cache = ArrayCache(tmp_path / "file" if obstacle == "folder cannot be made" else tmp_path)
+    if obstacle == "no file locks":
+        monkeypatch.setattr(module, "fcntl", None)
+    reached = False
+    with cache.lock(KEY), cache.lock(KEY):
+        reached = True
+    assert reached
 
 
 small_arrays = arrays.arrays(st.sampled_from([np.int64, np.float32]), arrays.array_shapes(max_dims=2, max_side=3))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,25 @@ def test_the_second_call_comes_from_the_cache(encoder: Any, tmp_path: Path, monk
     assert hit
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_two_at_the_same_time_compute_once(encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compute, passes, start = module.run_batches, [], threading.Barrier(2, timeout=60)
+
+    def count(*arguments: Any) -> Any:
+        passes.append(1)
+        return compute(*arguments)
+
+    monkeypatch.setattr(module, "run_batches", count)
+
+    def work(frozen: FrozenEncoder) -> tuple[list[np.ndarray], bool]:
+        start.wait()
+        return frozen.layers(TEXTS, ArrayCache(tmp_path))
+
+    with ThreadPoolExecutor(2) as pool:
+        (one, hit), (other, also) = pool.map(work, [FrozenEncoder(encoder(), "sequence", "cpu") for _ in range(2)])
+    assert (len(passes), {hit, also}) == (1, {True, False})
+    np.testing.assert_array_equal(np.stack(one), np.stack(other))
 
 
 @pytest.mark.parametrize(

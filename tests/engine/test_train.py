@@ -309,14 +309,14 @@ def test_class_weights_help_the_rare_class() -> None:
 
 
 def test_the_learning_rate_rises_and_falls_in_lines() -> None:
-    rate = module._linear(100, 0.1)
+    rate = module.linear_schedule(100, 0.1)
     rates = [rate(step) for step in range(101)]
     assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)
     assert max(rates) == rates[9] == 1
     assert (np.diff(rates[10:]) < 0).all()
     assert rates[99] == pytest.approx(1 / 91)
     assert rates[100] == 0
-    assert module._linear(1, 0.0)(0) == 1
+    assert module.linear_schedule(1, 0.0)(0) == 1
 
 
 def test_biases_and_norms_do_not_decay() -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fmbench.registry import ADAPTATIONS, LOADERS, Registry
+from fmbench.registry import ADAPTATIONS, LOADERS, MEASURES, Registry
 from fmbench.run.check import check_suite
 from fmbench.run.execute import Outcome, execute
-from fmbench.run.progress import Silent
+from fmbench.run.progress import Progress, Silent
 from fmbench.run.result import Result
 from fmbench.run.store import Store
 from fmbench.suite.loader import load_suite
@@ -26,10 +26,19 @@ class Bench:
     suite: Path
     store: Store
 
-    def run(self, *overrides: str, fresh: bool = False, limit: int | None = None, **selection: Any) -> Outcome:
+    def run(
+        self,
+        *overrides: str,
+        fresh: bool = False,
+        limit: int | None = None,
+        workers: int = 1,
+        progress: Progress | None = None,
+        **selection: Any,
+    ) -> Outcome:
         loaded = load_suite(self.suite, overrides)
         cells = plan(loaded, Selection(**selection))
-        return execute(loaded, cells, self.store, check_suite(loaded, limit), Silent(), "cpu", fresh, limit)
+        datasets = check_suite(loaded, limit)
+        return execute(loaded, cells, self.store, datasets, progress or Silent(), "cpu", fresh, limit, workers)
 
     def edit(self, old: str, new: str) -> None:
         text = self.suite.read_text()
@@ -48,6 +57,23 @@ class Bench:
 @pytest.fixture
 def bench(tiny_suite: Path, tmp_path: Path) -> Bench:
     return Bench(tiny_suite, Store(tmp_path / "reports" / "tiny"))
+
+
+PLUGINS = Path(__file__).parent / "plugins"
+"""A package with a loader and a measure that misbehave on request, found through entry points as anyone's would be."""
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The registries know the plugins until the test ends, here and in processes that this one spawns."""
+    monkeypatch.syspath_prepend(PLUGINS)
+    registries = (LOADERS, MEASURES)
+    for registry in registries:
+        vars(registry).pop("_plugins", None)
+    yield PLUGINS
+    for registry in registries:
+        for name in vars(registry).pop("_plugins", {}):
+            registry._resolved.pop(name, None)
 
 
 @pytest.fixture

@@ -1,0 +1,65 @@
+"""The common end of every adaptation that reads a frozen encoder: features of one layer, then what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fmbench.engine.cache import ArrayCache
+from fmbench.engine.features import FrozenEncoder
+from fmbench.engine.sequences import Sequences
+from fmbench.engine.work import Work
+from fmbench.errors import CellFailed
+
+
+@dataclass(frozen=True)
+class FrozenPredictor:
+    """Inputs -> frozen features of one layer -> scores.
+
+    Args:
+        decode: features [n_sequences or n_targets, hidden] -> scores [n_targets, n_outputs].
+    """
+
+    encoder: FrozenEncoder
+    layer: int
+    decode: Callable[[np.ndarray], np.ndarray]
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.run(self.encode(inputs))
+
+    def encode(self, inputs: Sequence[Any]) -> Sequences:
+        """Tokens of `inputs`."""
+        return self.encoder.tokenize(inputs)
+
+    def run(self, sequences: Sequences) -> np.ndarray:
+        """Scores from tokens."""
+        return self.decode(self.encoder.read_layer(sequences, self.layer))
+
+    def work(self, sequences: Sequences) -> Work:
+        """What the encoder has to do; what is made of its features is left out."""
+        return self.encoder.work(sequences, self.layer)
+
+
+@dataclass(frozen=True)
+class FeaturesOnce:
+    """The same predictor on features that may come from the cache."""
+
+    predictor: FrozenPredictor
+    cache: ArrayCache
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        features, _ = self.predictor.encoder.layers(inputs, self.cache)
+        return self.predictor.decode(features[self.predictor.layer])
+
+
+def chosen_layers(adaptation: str, asked: list[int] | None, n: int) -> list[int]:
+    """Layer numbers from 0; the last ones first, so that they win ties. Raises CellFailed for one that is not there."""
+    if asked is None:
+        return list(range(n - 1, -1, -1))
+    bad = [layer for layer in asked if not -n <= layer < n]
+    if bad:
+        raise CellFailed(f"{adaptation}: no layer {bad[0]}; this model has 0 (embeddings) to {n - 1}")
+    return list(dict.fromkeys(layer % n for layer in asked))
