@@ -1,7 +1,8 @@
 """How near the work comes to the machine's arithmetic: useful floating-point operations over the rate of a bare GEMM.
 
-The peer is a set of matrix products in float32, run between the rounds with all threads; each product's time is scaled
-to the operations of the work. The best product of all rounds is the roof, and every round is held against it.
+The peer is a set of matrix products in float32, plain and with packed weights, run between the rounds with all threads;
+each product's time is scaled to the operations of the work. The best product of all rounds is the roof, and every round
+is held against it.
 """
 
 from __future__ import annotations
@@ -81,19 +82,28 @@ def gemm(flops: float) -> Any:
     """A run of matrix products; its parts "gemm RxIxC" are the seconds that `flops` operations take at their rates."""
     import torch
 
-    operands = {shape: (torch.randn(shape[0], shape[1]), torch.randn(shape[1], shape[2])) for shape in SHAPES}
+    from fmbench.engine.prepacked import packed_product
+
+    def ways(rows: int, inner: int, columns: int) -> dict[str, Any]:
+        a, b = torch.randn(rows, inner), torch.randn(inner, columns)
+        out = torch.mm(a, b)
+        packed = packed_product(a, b)
+        return {"plain": lambda: torch.mm(a, b, out=out)} | ({} if packed is None else {"packed": packed})
+
+    products = {(shape, name): way for shape in SHAPES for name, way in ways(*shape).items()}
 
     def work(_: Any) -> Seconds:
         found = Seconds()
-        for shape, (a, b) in operands.items():
-            out = torch.mm(a, b)
-            once = float("inf")
-            end = time.perf_counter() + PROBE_SECONDS
-            while time.perf_counter() < end:
-                start = time.perf_counter()
-                torch.mm(a, b, out=out)
-                once = min(once, time.perf_counter() - start)
-            found["gemm " + "x".join(map(str, shape))] = once * flops / (2 * float(np.prod(shape)))
+        with torch.inference_mode():
+            for (shape, name), product in products.items():
+                product()
+                once = float("inf")
+                end = time.perf_counter() + PROBE_SECONDS
+                while time.perf_counter() < end:
+                    start = time.perf_counter()
+                    product()
+                    once = min(once, time.perf_counter() - start)
+                found[f"gemm {name} " + "x".join(map(str, shape))] = once * flops / (2 * float(np.prod(shape)))
         return found
 
     return work

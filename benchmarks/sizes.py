@@ -28,7 +28,7 @@ class Size:
     quality_epochs: int = 1
     validation_rows: int = 872
     frozen_rows: int = 128
-    probe_rows: int = 512
+    probe_rows: int = 1536
     suite_rows: int | None = 64
     suite_models: str | None = None
 

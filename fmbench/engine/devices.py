@@ -94,7 +94,7 @@ class Device:
         return self.name == "tpu"
 
 
-CPU = Device("cpu", torch.device("cpu"), 4096, 8192)
+CPU = Device("cpu", torch.device("cpu"), 2048, 8192)
 
 
 @cache

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fmbench.engine.attention import Bounds
 from fmbench.engine.classifier import Classifier
 from fmbench.engine.devices import Device
-from fmbench.engine.packed import Bounds, PackedEncoder
+from fmbench.engine.packed import PackedEncoder
 from fmbench.engine.sequences import Batch
 
 TOKENS = (32, 64, 128, 256, 512, 1024)

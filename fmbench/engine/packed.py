@@ -7,20 +7,16 @@ saving go through it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from fmbench.engine.attention import Bounds, Layout, attend, offsets_in_sequence
+from fmbench.engine.prepacked import Prepacked
 from fmbench.errors import InputError
-
-PADDED_SHARE_MAX = 1.1
-"""The padded area of a group of sequences is at most this many times its real tokens."""
 
 _BASE_CLASSES = {
     "bert": "transformers.models.bert.modeling_bert.BertModel",
@@ -82,6 +78,13 @@ class PackedEncoder(nn.Module):
         self.hidden_size = config.hidden_size
         self._head_size = config.hidden_size // config.num_attention_heads
         self._after_padding_idx = config.model_type in _POSITIONS_AFTER_PADDING_IDX
+        self._prepacked = Prepacked()
+
+    def train(self, mode: bool = True) -> PackedEncoder:
+        """As in torch; packed weights are forgotten before training."""
+        if mode:
+            self._prepacked.clear()
+        return super().train(mode)
 
     @property
     def num_layers(self) -> int:
@@ -111,7 +114,7 @@ class PackedEncoder(nn.Module):
         embeddings = self.base.embeddings
         first_position = embeddings.padding_idx + 1 if self._after_padding_idx else 0
         _check_lengths(lengths, len(input_ids), embeddings.position_embeddings.num_embeddings - first_position)
-        positions = _offsets_in_sequence(lengths).to(input_ids.device, non_blocking=True)
+        positions = offsets_in_sequence(lengths).to(input_ids.device, non_blocking=True)
         return self.embed_at(input_ids, positions)
 
     def embed_at(self, input_ids: Tensor, positions: Tensor) -> Tensor:
@@ -188,156 +191,26 @@ class PackedEncoder(nn.Module):
     def _bert_layer(self, layer: Any, hidden: Tensor, layout: Layout | Bounds, reads: Tensor | None) -> Tensor:
         dropout = self.dropout if layer.training else 0.0
         attention, output = layer.attention.self, layer.attention.output
-        context = attend(
-            attention.query(hidden), attention.key(hidden), attention.value(hidden), layout, self._head_size
-        )
+        linear = self._prepacked.linear
+        query, key, value = (linear(part, hidden) for part in (attention.query, attention.key, attention.value))
+        context = attend(query, key, value, layout, self._head_size)
         if reads is not None:
             context, hidden = context[reads], hidden[reads]
-        hidden = output.LayerNorm(random_drop(output.dense(context), dropout, hidden))
-        inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(hidden))
-        return layer.output.LayerNorm(random_drop(layer.output.dense(inner), dropout, hidden))
+        hidden = output.LayerNorm(random_drop(linear(output.dense, context), dropout, hidden))
+        inner = linear(layer.intermediate.dense, hidden, layer.intermediate.intermediate_act_fn)
+        return layer.output.LayerNorm(random_drop(linear(layer.output.dense, inner), dropout, hidden))
 
     def _distilbert_layer(self, layer: Any, hidden: Tensor, layout: Layout | Bounds, reads: Tensor | None) -> Tensor:
         dropout = self.dropout if layer.training else 0.0
         attention, ffn = layer.attention, layer.ffn
-        context = attend(
-            attention.q_lin(hidden), attention.k_lin(hidden), attention.v_lin(hidden), layout, self._head_size
-        )
+        linear = self._prepacked.linear
+        query, key, value = (linear(part, hidden) for part in (attention.q_lin, attention.k_lin, attention.v_lin))
+        context = attend(query, key, value, layout, self._head_size)
         if reads is not None:
             context, hidden = context[reads], hidden[reads]
-        hidden = layer.sa_layer_norm(attention.out_lin(context) + hidden)
-        inner = ffn.activation(ffn.lin1(hidden))
-        return layer.output_layer_norm(random_drop(ffn.lin2(inner), dropout, hidden))
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """A layout for the ragged kernel alone: `bounds` `[n_sequences + 1]` int32, and an upper bound of their lengths."""
-
-    bounds: Tensor
-    longest: int
-
-
-class Layout:
-    """How attention sees the sequences of a batch: as groups for padded kernels, as bounds for ragged ones.
-
-    Both are made when first asked for, once for all layers.
-
-    Args:
-        lengths: `[n_sequences]` int64 on CPU, at least 1 each.
-        device: where the tokens are.
-    """
-
-    def __init__(self, lengths: Tensor, device: torch.device) -> None:
-        self.lengths, self.device = lengths, device
-
-    @cached_property
-    def groups(self) -> Groups:
-        """Groups of sequences of similar length."""
-        return plan_groups(self.lengths, self.device)
-
-    @cached_property
-    def bounds(self) -> Tensor:
-        """`[n_sequences + 1]` int32, where each sequence starts, and the end."""
-        return F.pad(self.lengths.cumsum(0), (1, 0)).int().to(self.device, non_blocking=True)
-
-    @cached_property
-    def longest(self) -> int:
-        """Tokens of the longest sequence."""
-        return int(self.lengths.max())
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Where the tokens of a batch lie when its sequences are padded group by group.
-
-    `slots` `[total_tokens]` is the place of each token among the `padded_tokens`; a group's shape is
-    `(n_sequences, length)` in that order; its mask `[n_sequences, 1, 1, length]` is true on real tokens, None
-    where all are real.
-    """
-
-    slots: Tensor
-    padded_tokens: int
-    shapes: tuple[tuple[int, int], ...]
-    masks: tuple[Tensor | None, ...]
-
-
-def plan_groups(lengths: Tensor, device: torch.device, padded_share_max: float = PADDED_SHARE_MAX) -> Groups:
-    """Group sequences of similar length, longest first.
-
-    Args:
-        lengths: `[n_sequences]` int64 on CPU, at least 1 each.
-        device: where the tokens are.
-        padded_share_max: a group is padded to at most this many times its real tokens.
-    """
-    sizes = lengths.numpy()
-    order = np.argsort(-sizes, kind="stable")
-    groups: list[tuple[int, int]] = []
-    full: list[bool] = []
-    n_sequences = longest = real = 0
-    for size in sizes[order].tolist():
-        if n_sequences and (n_sequences + 1) * longest > padded_share_max * (real + size):
-            groups.append((n_sequences, longest))
-            full.append(real == n_sequences * longest)
-            n_sequences = real = 0
-        if not n_sequences:
-            longest = size
-        n_sequences += 1
-        real += size
-    groups.append((n_sequences, longest))
-    full.append(real == n_sequences * longest)
-
-    strides = np.repeat([length for _, length in groups], [n for n, _ in groups])
-    first_slots = np.empty_like(sizes)
-    first_slots[order] = np.cumsum(strides) - strides
-    padded_tokens = int(strides.sum())
-    slots = torch.from_numpy(first_slots).repeat_interleave(lengths) + _offsets_in_sequence(lengths)
-    slots = slots.to(device, non_blocking=True)
-    real_slots = torch.zeros(padded_tokens, dtype=torch.bool, device=device).index_fill_(0, slots, True)
-    masks = tuple(
-        None if no_padding else part.view(n, 1, 1, length)
-        for part, (n, length), no_padding in zip(
-            real_slots.split([n * length for n, length in groups]), groups, full, strict=True
-        )
-    )
-    return Groups(slots, padded_tokens, tuple(groups), masks)
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, layout: Layout | Bounds, head_size: int) -> Tensor:
-    """Attention of each token over its own sequence; all tensors are `[total_tokens, heads * head_size]`.
-
-    In half precision on CUDA one ragged flash kernel does it; elsewhere padded kernels, group by group.
-    """
-    if isinstance(layout, Bounds) or has_ragged_kernel(query):
-        return attend_ragged(query, key, value, layout, head_size)
-    groups = layout.groups
-    sizes = [n * length for n, length in groups.shapes]
-    padded = [
-        x.new_zeros(groups.padded_tokens, x.shape[1]).index_copy_(0, groups.slots, x).split(sizes)
-        for x in (query, key, value)
-    ]
-    contexts = []
-    for (n, length), mask, *parts in zip(groups.shapes, groups.masks, *padded, strict=True):
-        q, k, v = (part.view(n, length, -1, head_size).transpose(1, 2) for part in parts)
-        context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        contexts.append(context.transpose(1, 2).reshape(n * length, -1))
-    return torch.cat(contexts).index_select(0, groups.slots)
-
-
-def has_ragged_kernel(query: Tensor) -> bool:
-    """Whether torch's flash attention over ragged sequences takes tensors like this one."""
-    return query.is_cuda and query.dtype in (torch.float16, torch.bfloat16)
-
-
-def attend_ragged(query: Tensor, key: Tensor, value: Tensor, layout: Layout | Bounds, head_size: int) -> Tensor:
-    """The same by `torch.nn.attention.varlen.varlen_attn`."""
-    from torch.nn.attention import varlen
-
-    q, k, v = (x.view(len(x), -1, head_size) for x in (query, key, value))
-    bounds, longest = layout.bounds, layout.longest
-    context = varlen.varlen_attn(q, k, v, bounds, bounds, longest, longest)
-    assert isinstance(context, Tensor)
-    return context.reshape(len(query), -1)
+        hidden = layer.sa_layer_norm(linear(attention.out_lin, context) + hidden)
+        inner = linear(ffn.lin1, hidden, ffn.activation)
+        return layer.output_layer_norm(random_drop(linear(ffn.lin2, inner), dropout, hidden))
 
 
 def random_drop(x: Tensor, probability: float, residual: Tensor | None = None) -> Tensor:
@@ -358,11 +231,6 @@ def random_drop(x: Tensor, probability: float, residual: Tensor | None = None) -
     keep = torch.ge(random_bytes, threshold, out=torch.empty(x.shape, dtype=x.dtype))
     keep *= 256 / (256 - threshold)
     return x * keep if residual is None else torch.addcmul(residual, x, keep)
-
-
-def _offsets_in_sequence(lengths: Tensor) -> Tensor:
-    starts = lengths.cumsum(0) - lengths
-    return torch.arange(int(lengths.sum())) - starts.repeat_interleave(lengths)
 
 
 def _check_lengths(lengths: Tensor, n_tokens: int, longest: int | None = None) -> None:

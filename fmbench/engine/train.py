@@ -134,7 +134,8 @@ class Gradients:
 
     def _accumulate(self, index: np.ndarray) -> float:
         total, summed = self.objective.weight(index), 0.0
-        for part in pieces(self.objective.lengths, index, self.budget):
+        longest_first = index[np.argsort(-self.objective.lengths[index], kind="stable")]
+        for part in pieces(self.objective.lengths, longest_first, self.budget):
             with self.device.autocast(self.precision):
                 loss = self.objective.loss(self.model, part, self.device) / total
             loss.backward()

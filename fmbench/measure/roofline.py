@@ -49,7 +49,7 @@ class Roofline:
 
 
 def gemm_flop_per_s(work: Work, device: str, seconds: float, clock: Clock = time.perf_counter) -> float:
-    """The best of two rates: at the typical shape of `work`, and at a large one; half of `seconds` for each."""
+    """The best rate: of the shape that `work` has most and of a large one, by plain products and by packed weights."""
     import torch
 
     from fmbench.engine.devices import device_of
@@ -57,14 +57,15 @@ def gemm_flop_per_s(work: Work, device: str, seconds: float, clock: Clock = time
     shapes = dict.fromkeys((work.gemm or TYPICAL, LARGE.get(device, LARGE["cpu"])))
     on = device_of(device)
     with torch.inference_mode():
-        return max(
-            _rate(shape, _product(shape, work.dtype, on.place), on.synchronize, seconds / len(shapes), clock)
-            for shape in shapes
-        )
+        ways = [(shape, way) for shape in shapes for way in _products(shape, work.dtype, on.place)]
+        return max(_rate(shape, way, on.synchronize, seconds / len(ways), clock) for shape, way in ways)
 
 
-def _product(shape: Shape, dtype: str, device: Any) -> Callable[[], object]:
+def _products(shape: Shape, dtype: str, device: Any) -> list[Callable[[], object]]:
+    """The ways to multiply matrices of this shape that a model may use here."""
     import torch
+
+    from fmbench.engine.prepacked import packed_product
 
     m, k, n = shape
     kind = getattr(torch, dtype)
@@ -72,7 +73,8 @@ def _product(shape: Shape, dtype: str, device: Any) -> Callable[[], object]:
     a = torch.randn(m, k, generator=generator).to(device, kind)
     b = torch.randn(k, n, generator=generator).to(device, kind)
     out = torch.empty(m, n, dtype=kind, device=device)
-    return lambda: torch.matmul(a, b, out=out)
+    packed = packed_product(a, b)
+    return [lambda: torch.matmul(a, b, out=out), *([] if packed is None else [packed])]
 
 
 def _rate(

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from fmbench.engine.packed import PADDED_SHARE_MAX, Layout, PackedEncoder, attend, plan_groups, random_drop, supports
+from fmbench.engine.attention import PADDED_SHARE_MAX, Layout, attend, attend_short, plan_groups
+from fmbench.engine.packed import PackedEncoder, random_drop, supports
 from fmbench.errors import InputError
 
 VOCABULARY = 200
@@ -205,15 +206,41 @@ def test_groups_hold_each_token_once_and_little_padding(sizes: list[int]) -> Non
     groups = plan_groups(lengths, torch.device("cpu"))
     assert groups.padded_tokens == sum(n * length for n, length in groups.shapes)
     assert sum(sizes) <= groups.padded_tokens <= PADDED_SHARE_MAX * sum(sizes)
-    assert len(groups.slots.unique()) == sum(sizes)
+    slots = torch.arange(sum(sizes)) if groups.slots is None else groups.slots
+    assert len(slots.unique()) == sum(sizes)
     real = torch.zeros(groups.padded_tokens, dtype=torch.bool)
-    real[groups.slots] = True
+    real[slots] = True
     parts = real.split([n * length for n, length in groups.shapes])
     for (n, length), mask, part in zip(groups.shapes, groups.masks, parts, strict=True):
         assert part.all() if mask is None else torch.equal(mask.view(n, length), part.view(n, length))
         assert part.view(n, length)[:, 0].all()
-    for slots in groups.slots.split(sizes):
-        assert torch.equal(slots, torch.arange(len(slots)) + slots[0])
+    for one in slots.split(sizes):
+        assert torch.equal(one, torch.arange(len(one)) + one[0])
+
+
+def test_sequences_in_order_of_few_lengths_are_not_copied() -> None:
+    cpu = torch.device("cpu")
+    groups = plan_groups(torch.tensor([9, 9, 7, 4, 4, 4]), cpu)
+    assert (groups.slots, groups.shapes, groups.padded_tokens) == (None, ((2, 9), (1, 7), (3, 4)), 37)
+    assert plan_groups(torch.tensor([4, 9, 9]), cpu).slots is not None
+    many = torch.arange(200, 100, -1)
+    assert plan_groups(many, cpu).slots is not None
+
+
+@pytest.mark.parametrize("length", [1, 2, 16, 17, 48])
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_of_short_sequences_is_that_of_torch(length: int, masked: bool) -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 5, 4, length, 8).requires_grad_()
+    mask = (torch.arange(length) < torch.tensor([length, 1, max(1, length // 2), length, 1])[:, None])[:, None, None]
+    chosen = mask if masked else None
+    found = attend_short(q, k, v, chosen)
+    wanted = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=chosen)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+    weight = torch.randn(found.shape)
+    for x in (q, k, v):
+        mine, theirs = (torch.autograd.grad((y * weight).sum(), x, retain_graph=True)[0] for y in (found, wanted))
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
@@ -253,8 +280,8 @@ def test_the_ragged_kernel_takes_over_where_it_can(
     with torch.no_grad():
         grouped = packed(tokens(lengths), lengths)
         monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", ragged_kernel)
-        monkeypatch.setattr("fmbench.engine.packed.has_ragged_kernel", lambda query: True)
-        monkeypatch.setattr("fmbench.engine.packed.plan_groups", None)
+        monkeypatch.setattr("fmbench.engine.attention.has_ragged_kernel", lambda query: True)
+        monkeypatch.setattr("fmbench.engine.attention.plan_groups", None)
         torch.testing.assert_close(packed(tokens(lengths), lengths), grouped, atol=1e-5, rtol=0)
 
 

@@ -43,6 +43,7 @@ class ProductClock:
             return out
 
         monkeypatch.setattr(torch, "matmul", matmul)
+        monkeypatch.setattr("fmbench.engine.prepacked.has_packed_layout", lambda: False)
 
     def __call__(self) -> float:
         return self.now
