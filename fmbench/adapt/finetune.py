@@ -38,7 +38,7 @@ class Finetune:
         class_weights: bool = Field(default=False, description="weigh classes by their inverse frequency")
         frozen_layers: int = Field(default=0, ge=0, description="lowest layers, and embeddings, that are not trained")
         precision: Literal["auto", "fp32", "bf16"] = Field(
-            default="auto", description="auto: bf16 on accelerators and CPUs with matrix units for it, else fp32"
+            default="auto", description="of training; auto: bf16 where the hardware computes in it, else fp32"
         )
 
     @staticmethod

@@ -107,7 +107,8 @@ def fit_network(
         sequences, validation = enter(sequences), enter(validation)
     objective = _objective(data, sequences, class_weights)
     decode = pair_cosines if pair else softmax
-    training = TrainedPredictor(model, tokenize, context.device, settings.precision, decode)
+    precision = device_of(context.device).predict_precision(settings.precision)
+    training = TrainedPredictor(model, tokenize, context.device, precision, decode)
     with only_reached_rows(network, sequences.ids) if network is not None else nullcontext():
         history = train(model, objective, lambda: training.run(validation), settings, context, rng)
     predictor = replace(training, forward=with_graphs(model, device_of(context.device)))

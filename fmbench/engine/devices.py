@@ -71,8 +71,7 @@ class Device:
     def precision(self, asked: Precision) -> Precision:
         """What "auto" means here; "fp32" and "bf16" stay what they are.
 
-        bf16 on CUDA from Ampere on, on TPUs, and on CPUs with matrix units for it (AMX). Elsewhere fp32: on CPUs that
-        have only vector instructions for it (avx512_bf16) autocast gains a fifth at most, and other CPUs' numbers.
+        bf16 wherever the hardware computes in it (CUDA from Ampere on, TPUs, CPUs with AMX or avx512_bf16), else fp32.
 
         Raises:
             CellFailed: bf16 is asked for where the hardware would emulate it.
@@ -81,9 +80,11 @@ class Device:
             raise CellFailed(f"precision bf16: this {self.name} has no bf16 arithmetic; use fp32 or auto")
         if asked != "auto":
             return asked
-        if self.name == "cpu":
-            return "bf16" if cpu_capability("amx_bf16") else "fp32"
-        return "bf16" if self.name != "mps" and self.has_bf16() else "fp32"
+        return "bf16" if self.has_bf16() else "fp32"
+
+    def predict_precision(self, trained_in: Precision) -> Precision:
+        """The precision of predictions: that of training on accelerators; fp32 on CPUs, from packed weights."""
+        return "fp32" if self.name == "cpu" else trained_in
 
     def has_bf16(self) -> bool:
         """Whether the hardware itself computes in bf16."""

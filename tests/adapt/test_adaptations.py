@@ -229,7 +229,9 @@ def test_frozen_layers_give_what_freezing_without_a_cache_gives(tmp_path: Path) 
     """Dropout aside, training on stored states is training the whole network with the lower part frozen."""
     data = examples("text-classification", 16)
     owner = ADAPTATIONS["finetune"]
-    settings = owner.Settings(epochs=2, batch_size=4, frozen_layers=2, dropout=0.0, learning_rate=1e-3)
+    settings = owner.Settings(
+        epochs=2, batch_size=4, frozen_layers=2, dropout=0.0, learning_rate=1e-3, precision="fp32"
+    )
     packed = owner.fit(load("encoder"), data, settings, context(data, tmp_path))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fmbench.engine.trunks.supports", lambda network: False)

@@ -59,7 +59,7 @@ def test_a_tpu_is_driven_by_the_package_that_is_there(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("capabilities", "auto", "has"),
-    [((), "fp32", False), (("avx512_bf16",), "fp32", True), (("avx512_bf16", "amx_bf16"), "bf16", True)],
+    [((), "fp32", False), (("avx512_bf16",), "bf16", True), (("avx512_bf16", "amx_bf16"), "bf16", True)],
 )
 def test_precision_follows_the_hardware(
     monkeypatch: pytest.MonkeyPatch, capabilities: tuple[str, ...], auto: str, has: bool
