@@ -51,8 +51,8 @@ class FeaturesOnce:
     cache: ArrayCache
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        features, _ = self.predictor.encoder.layers(inputs, self.cache)
-        return self.predictor.decode(features[self.predictor.layer])
+        layers = self.predictor.encoder.layers(inputs, self.cache)
+        return self.predictor.decode(layers.arrays[self.predictor.layer])
 
 
 def chosen_layers(adaptation: str, asked: list[int] | None, n: int) -> list[int]:

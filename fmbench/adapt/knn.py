@@ -48,25 +48,25 @@ class KNN:
 
         seed_everything(context.seed)
         encoder = FrozenEncoder(model, data.kind.readout, context.device)
-        train, hit = encoder.layers(data.inputs(data.train), context.cache)
-        validation, _ = encoder.layers(data.inputs(data.validation), context.cache)
+        train = encoder.layers(data.inputs(data.train), context.cache)
+        validation = encoder.layers(data.inputs(data.validation), context.cache)
         targets = data.targets(data.train)
         kept = targets != IGNORED
         n_outputs = len(data.outputs)
 
         @cache
         def memory(layer: int) -> Neighbours:
-            return Neighbours(train[layer][kept], targets[kept], n_outputs, context.device)
+            return Neighbours(train.arrays[layer][kept], targets[kept], n_outputs, context.device)
 
         @cache
         def validated(layer: int, k: int) -> float:
             context.check_time()
-            score = context.validate(memory(layer).votes(validation[layer], k))
+            score = context.validate(memory(layer).votes(validation.arrays[layer], k))
             return -np.inf if np.isnan(score) else score if context.higher_is_better else -score
 
         middle = settings.k[len(settings.k) // 2]
-        layer = max(chosen_layers("knn", settings.layers, len(train)), key=lambda one: validated(one, middle))
+        layer = max(chosen_layers("knn", settings.layers, len(train.arrays)), key=lambda one: validated(one, middle))
         k = max(settings.k, key=lambda one: validated(layer, one))
         predictor = FrozenPredictor(encoder, layer, partial(memory(layer).votes, k=k))
-        notes = {"execution": encoder.path, "layer": layer, "k": k, "features_from_cache": hit}
+        notes = {"execution": encoder.path, "layer": layer, "k": k, "features_from_cache": train.from_cache}
         return Fitted(predictor, encoder.parameters, 0, {}, notes, FeaturesOnce(predictor, context.cache))

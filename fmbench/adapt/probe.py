@@ -49,37 +49,43 @@ class Probe:
     def fit(model: Encoder, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
         from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, chosen_layers
+        from fmbench.engine.cache import content_key
         from fmbench.engine.devices import seed_everything
         from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.logistic import fit_logistic
 
         seed_everything(context.seed)
         encoder = FrozenEncoder(model, data.kind.readout, context.device)
-        train, hit = encoder.layers(data.inputs(data.train), context.cache)
-        validation, _ = encoder.layers(data.inputs(data.validation), context.cache)
+        train = encoder.layers(data.inputs(data.train), context.cache)
+        validation = encoder.layers(data.inputs(data.validation), context.cache)
         targets = data.targets(data.train)
         part = _selection_part(len(targets))
 
-        fit = partial(fit_logistic, max_iter=settings.max_iter, arrays=context.cache)
+        everything = np.arange(len(targets))
+
+        def fit(layer: int, rows: np.ndarray, strength: float) -> LogisticHead:
+            features = train.arrays[layer][rows], targets[rows]
+            source = content_key([train.keys[layer]], rows)
+            return fit_logistic(*features, strength, settings.max_iter, context.cache, source)
 
         def score(head: LogisticHead, layer: int) -> float:
             context.check_time()
-            return context.validate(head.probabilities(validation[layer], len(data.outputs)))
+            return context.validate(head.probabilities(validation.arrays[layer], len(data.outputs)))
 
         @cache
         def validated(layer: int, strength: float) -> float:
-            found = score(fit(train[layer][part], targets[part], strength), layer)
+            found = score(fit(layer, part, strength), layer)
             return -np.inf if np.isnan(found) else found if context.higher_is_better else -found
 
         middle = settings.C[len(settings.C) // 2]
-        layer = max(chosen_layers("probe", settings.layers, len(train)), key=lambda one: validated(one, middle))
+        layer = max(chosen_layers("probe", settings.layers, len(train.arrays)), key=lambda one: validated(one, middle))
         strength = max(settings.C, key=lambda one: validated(layer, one))
-        head = fit(train[layer], targets, strength)
+        head = fit(layer, everything, strength)
         curves = {}
         if settings.shots:
             rows = [few_shots(targets, shots, context.seed) for shots in settings.shots]
-            curves["few_shot"] = [score(fit(train[layer][some], targets[some], strength), layer) for some in rows]
-        notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": hit}
+            curves["few_shot"] = [score(fit(layer, some, strength), layer) for some in rows]
+        notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": train.from_cache}
         predictor = FrozenPredictor(encoder, layer, partial(head.probabilities, n_outputs=len(data.outputs)))
         trainable = head.parameters
         once = FeaturesOnce(predictor, context.cache)

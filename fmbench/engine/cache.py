@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,32 @@ def size_limit() -> int:
         return 20_000_000_000
 
 
+class _Recent:
+    """The arrays that this process read last, up to so many bytes; a file that has changed is read again."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.size = most, 0
+        self.arrays: OrderedDict[Path, tuple[tuple[int, int, int], np.ndarray]] = OrderedDict()
+
+    def get(self, path: Path, status: os.stat_result) -> np.ndarray:
+        state = (status.st_ino, status.st_size, status.st_mtime_ns)
+        known = self.arrays.pop(path, None)
+        if known is None or known[0] != state:
+            self.size -= known[1].nbytes if known else 0
+            with path.open("rb") as stream:
+                array = np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+            array.flags.writeable = False
+            known = state, array
+            self.size += array.nbytes
+        self.arrays[path] = known
+        while self.size > self.most and len(self.arrays) > 1:
+            self.size -= self.arrays.popitem(last=False)[1][1].nbytes
+        return known[1]
+
+
+_RECENT = _Recent(1 << 28)
+
+
 class ArrayCache:
     """A folder of arrays; a broken or foreign file counts as absent, and the longest unused go when it is full.
 
@@ -47,15 +74,16 @@ class ArrayCache:
         self.limit = size_limit() if limit is None else limit
 
     def load(self, key: str) -> np.ndarray | None:
-        """The array stored under `key`, or None. A large one is mapped read-only."""
+        """The array stored under `key`, read-only, or None. Large ones are mapped, others are read once in a process."""
         path = self._path(key)
         try:
-            if path.stat().st_size > MAPPED_BYTES:
-                array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+            status = path.stat()
+            array: np.ndarray
+            if status.st_size > MAPPED_BYTES:
+                array = np.lib.format.open_memmap(path, mode="r")
             else:
-                with path.open("rb") as stream:
-                    array = np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
-            os.utime(path)
+                array = _RECENT.get(path, status)
+            os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
         except Exception:  # noqa: BLE001 - a broken header raises anything, MemoryError and TokenError included
             return None
         return array
@@ -95,7 +123,7 @@ class ArrayCache:
                 status = path.stat()
             except OSError:
                 continue
-            found.append((status.st_mtime, status.st_size, path))
+            found.append((status.st_atime, status.st_size, path))
         total = wanted + sum(size for _, size, _ in found)
         for _, size, path in sorted(found):
             if total <= self.limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,21 @@ from fmbench.engine.work import Work
 from fmbench.models.encoder import Encoder, weights_sha256
 
 VERSION = 2
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Features of the same inputs after the embeddings and every layer.
+
+    Args:
+        arrays: float32 [n_targets, hidden] each.
+        from_cache: whether they were made before.
+        keys: what each is stored under; the same key, the same numbers.
+    """
+
+    arrays: list[np.ndarray]
+    from_cache: bool
+    keys: list[str]
 
 
 class FrozenEncoder:
@@ -69,8 +84,8 @@ class FrozenEncoder:
         padded = computed_tokens(self.trunk, sequences, self.device)
         return Work(tokens, flops, padded, gemm=(min(tokens, device_of(self.device).predict_tokens), width, 4 * width))
 
-    def layers(self, inputs: Sequence[Any], cache: ArrayCache) -> tuple[list[np.ndarray], bool]:
-        """Features after the embeddings and every layer, from one pass, or from the cache; and whether from there.
+    def layers(self, inputs: Sequence[Any], cache: ArrayCache) -> Layers:
+        """Features after the embeddings and every layer, from one pass or from the cache.
 
         The cache is keyed by tokens, weights and layer: seeds, settings and tasks with the same text share it.
         """
@@ -78,7 +93,7 @@ class FrozenEncoder:
         reads = sequences.reads if sequences.reads is not None else np.empty(0, np.int64)
         base = content_key(self._key, sequences.ids, sequences.offsets, reads)
         keys = [content_key(["features", base, layer]) for layer in range(self.n_layers + 1)]
-        return _once(cache, keys, lambda: self._all_layers(sequences))
+        return Layers(*_once(cache, keys, lambda: self._all_layers(sequences)), keys)
 
     def _all_layers(self, sequences: Sequences) -> list[np.ndarray]:
         def compute(batch: Batch) -> Tensor:

@@ -42,17 +42,18 @@ class LogisticHead:
 
 
 def fit_logistic(
-    features: np.ndarray, targets: np.ndarray, C: float, max_iter: int, arrays: ArrayCache
+    features: np.ndarray, targets: np.ndarray, C: float, max_iter: int, arrays: ArrayCache, source: str
 ) -> LogisticHead:
     """Multinomial logistic regression with an L2 penalty of 1 / C on standardised features (scikit-learn, L-BFGS).
 
     Args:
         features: float32 [n, hidden]; targets int64 [n], IGNORED ones do not count.
         arrays: the head comes from here if it was fitted before.
+        source: a key of the features: the same key, the same numbers.
     """
     import sklearn
 
-    key = content_key(["logistic", VERSION, sklearn.__version__, C, max_iter], features, targets)
+    key = content_key(["logistic", VERSION, sklearn.__version__, C, max_iter, source], targets)
     stored = arrays.load(key)
     if stored is not None:
         return LogisticHead(stored[:, 0].astype(np.int64), stored[:, 1:])

@@ -13,7 +13,7 @@ import torch
 
 from fmbench.adapt.probe import Probe, few_shots
 from fmbench.engine import features
-from fmbench.engine.cache import ArrayCache
+from fmbench.engine.cache import ArrayCache, content_key
 from fmbench.engine.context import FitContext
 from fmbench.engine.packed import PackedEncoder
 from fmbench.errors import CellFailed, Place
@@ -149,8 +149,9 @@ class ThreeLayers:
             found[:, 0] = ["eat" in text for text in inputs]
         return found.astype(np.float32)
 
-    def layers(self, inputs: list[str], cache: ArrayCache) -> tuple[list[np.ndarray], bool]:
-        return [self.features(inputs, layer) for layer in range(3)], False
+    def layers(self, inputs: list[str], cache: ArrayCache) -> features.Layers:
+        arrays = [self.features(inputs, layer) for layer in range(3)]
+        return features.Layers(arrays, False, [content_key([], array) for array in arrays])
 
 
 @pytest.fixture

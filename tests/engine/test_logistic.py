@@ -23,7 +23,7 @@ FEATURES = (RNG.normal(size=(300, 6)) * [1, 5, 0.1, 1, 1, 1] + [0, 3, 0, 0, 0, 0
 def test_probabilities_equal_those_of_scikit_learn(n_classes: int, tmp_path: Path) -> None:
     targets = (FEATURES[:, 0] + 0.5 * RNG.normal(size=300) > np.linspace(-1, 1, n_classes - 1)[:, None]).sum(0)
     peer = make_pipeline(StandardScaler(), LogisticRegression(C=0.3)).fit(FEATURES, targets)
-    head = fit_logistic(FEATURES, targets, 0.3, 100, ArrayCache(tmp_path))
+    head = fit_logistic(FEATURES, targets, 0.3, 100, ArrayCache(tmp_path), "a")
     np.testing.assert_allclose(head.probabilities(FEATURES, n_classes), peer.predict_proba(FEATURES), atol=1e-4)
     assert head.parameters == peer[-1].coef_.size + peer[-1].intercept_.size
 
@@ -34,14 +34,14 @@ def test_a_head_is_fitted_once_for_its_features_classes_and_strength(
     cache, calls, real = ArrayCache(tmp_path), [], module._fit
     monkeypatch.setattr(module, "_fit", lambda *given: (calls.append(1), real(*given))[1])
     targets = np.arange(300) % 3
-    first = fit_logistic(FEATURES, targets, 0.3, 100, cache)
-    again = fit_logistic(FEATURES.copy(), targets, 0.3, 100, cache)
+    first = fit_logistic(FEATURES, targets, 0.3, 100, cache, "a")
+    again = fit_logistic(FEATURES.copy(), targets, 0.3, 100, cache, "a")
     np.testing.assert_array_equal(first.probabilities(FEATURES, 3), again.probabilities(FEATURES, 3))
     assert len(calls) == 1
-    fit_logistic(FEATURES, targets, 0.5, 100, cache)
-    fit_logistic(FEATURES, targets, 0.3, 50, cache)
-    fit_logistic(FEATURES + 1, targets, 0.3, 100, cache)
-    fit_logistic(FEATURES, targets[::-1].copy(), 0.3, 100, cache)
+    fit_logistic(FEATURES, targets, 0.5, 100, cache, "a")
+    fit_logistic(FEATURES, targets, 0.3, 50, cache, "a")
+    fit_logistic(FEATURES + 1, targets, 0.3, 100, cache, "b")
+    fit_logistic(FEATURES, targets[::-1].copy(), 0.3, 100, cache, "a")
     assert len(calls) == 5
 
 
@@ -50,8 +50,8 @@ def test_ignored_targets_and_unseen_classes(tmp_path: Path) -> None:
     some = np.where(np.arange(300) < 50, IGNORED, targets)
     cache = ArrayCache(tmp_path)
     head, without = (
-        fit_logistic(FEATURES, some, 1, 100, cache),
-        fit_logistic(FEATURES[50:], targets[50:], 1, 100, cache),
+        fit_logistic(FEATURES, some, 1, 100, cache, "a"),
+        fit_logistic(FEATURES[50:], targets[50:], 1, 100, cache, "b"),
     )
     np.testing.assert_array_equal(head.weights, without.weights)
     found = head.probabilities(FEATURES, 5)
