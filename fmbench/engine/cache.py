@@ -74,7 +74,7 @@ class ArrayCache:
         self.limit = size_limit() if limit is None else limit
 
     def load(self, key: str) -> np.ndarray | None:
-        """The array stored under `key`, read-only, or None. Large ones are mapped, others are read once in a process."""
+        """The array stored under `key`, read-only, or None; a large one is mapped, another read once in a process."""
         path = self._path(key)
         try:
             status = path.stat()
