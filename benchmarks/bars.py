@@ -82,6 +82,15 @@ BARS = (
         TRAINER,
     ),
     Bar(
+        "finetune-sst2-bf16",
+        "the same in bf16 on both sides, where the hardware has it",
+        "Trainer(bf16=True), dynamic padding",
+        2.2,
+        "2.2x, equal accuracy",
+        finetuning.full("sst2", "bf16"),
+        TRAINER,
+    ),
+    Bar(
         "finetune-conll2003",
         "MiniLM-L6 full fine-tune, CoNLL-2003, same batches",
         "Trainer as in run_ner",

@@ -20,6 +20,7 @@ from benchmarks.workloads import examples, fresh_cache, minilm, part
 from fmbench.adapt.finetune import Finetune
 from fmbench.engine.cache import ArrayCache
 from fmbench.engine.context import FitContext
+from fmbench.engine.devices import Precision
 from fmbench.models.encoder import Encoder
 from fmbench.tasks.examples import Examples
 
@@ -29,18 +30,18 @@ FROZEN_LAYERS, FROZEN_EPOCHS = 4, 3
 SEED = 0
 
 
-def full(task: str) -> Callable[[Size], Pair]:
+def full(task: str, precision: Precision = "fp32") -> Callable[[Size], Pair]:
     """All weights, one epoch; the bar is held against the steps, the whole fit stands beside."""
 
     def build(size: Size) -> Pair:
         data = examples(task, size.train_rows, VALIDATION_ROWS)
-        settings = settings_for(task, epochs=1)
+        settings = settings_for(task, epochs=1, precision=precision)
         return Pair(
             ours(data, settings),
             peer(data, settings),
             part="steps",
             beside=("whole",),
-            quality=lambda: _quality(task, size),
+            quality=lambda: _quality(task, size, precision),
         )
 
     return build
@@ -82,7 +83,9 @@ def peer(data: Examples, settings: Finetune.Settings, frozen_layers: int = 0) ->
 
 def settings_for(task: str, epochs: int, **others: Any) -> Finetune.Settings:
     rate = LEARNING_RATE[task]
-    return Finetune.Settings(epochs=epochs, batch_size=BATCH, learning_rate=rate, precision="fp32", **others)
+    return Finetune.Settings(
+        **{"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "precision": "fp32"} | others
+    )
 
 
 def _fit(
@@ -95,12 +98,12 @@ def _fit(
     return Finetune.fit(model, data, settings, context).predictor
 
 
-def _quality(task: str, size: Size) -> Quality:
+def _quality(task: str, size: Size, precision: Precision) -> Quality:
     """Both sides after the longer run, on the same validation rows."""
     from benchmarks import trainer
 
     data = examples(task, size.quality_rows, VALIDATION_ROWS)
-    settings = settings_for(task, size.quality_epochs)
+    settings = settings_for(task, size.quality_epochs, precision=precision)
     judged = part(task, "validation", size.validation_rows)
     with fresh_cache() as cache:
         predictor = _fit((minilm(), cache), data, settings)

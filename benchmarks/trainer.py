@@ -126,6 +126,7 @@ def arguments(scratch: str, settings: Finetune.Settings, seed: int) -> Any:
         report_to=[],
         disable_tqdm=True,
         use_cpu=True,
+        bf16=settings.precision == "bf16",
         logging_strategy="no",
         seed=seed,
     )
