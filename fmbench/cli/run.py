@@ -29,7 +29,7 @@ def run(
     tasks: Tasks = None,
     adaptations: Adaptations = None,
     seeds: Seeds = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps or tpu.")] = "auto",
     out: Annotated[Path, typer.Option(help="Where the report folder goes.")] = Path("reports"),
     limit: Annotated[int | None, typer.Option(min=1, help="First N rows of each split; own report folder.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute even what is there already.")] = False,

@@ -52,7 +52,7 @@ def execute(
 
     Args:
         datasets: rows that were read while checking; what is missing is read here.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: one of run.device.DEVICES.
         limit: keep only this many rows of each split (the datasets given must be limited already).
         workers: 1 computes in this process with all its threads; more are processes of their own, on the CPU only.
 
