@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fmbench.engine.cache import ArrayCache
+from fmbench.engine.context import FitContext
 from fmbench.engine.features import FrozenEncoder
 from fmbench.engine.sequences import Sequences
 from fmbench.engine.work import Work
 from fmbench.errors import CellFailed
+
+T = TypeVar("T", int, float)
 
 
 @dataclass(frozen=True)
@@ -63,3 +67,23 @@ def chosen_layers(adaptation: str, asked: list[int] | None, n: int) -> list[int]
     if bad:
         raise CellFailed(f"{adaptation}: no layer {bad[0]}; this model has 0 (embeddings) to {n - 1}")
     return list(dict.fromkeys(layer % n for layer in asked))
+
+
+def choose(
+    layers: Sequence[int], options: Sequence[T], score: Callable[[int, T], float], context: FitContext
+) -> tuple[int, T]:
+    """The best layer at the middle option, then the best option there, by their validation scores.
+
+    Args:
+        layers, options: to choose from; the first wins a tie, an undefined score never wins.
+        score: (layer, option) -> main metric on the validation rows; asked once for each.
+    """
+
+    @cache
+    def validated(layer: int, option: T) -> float:
+        context.check_time()
+        found = score(layer, option)
+        return -np.inf if np.isnan(found) else found if context.higher_is_better else -found
+
+    layer = max(layers, key=lambda one: validated(one, options[len(options) // 2]))
+    return layer, max(options, key=lambda one: validated(layer, one))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from fmbench.suite.schema import Spec
@@ -38,10 +37,10 @@ class KNN:
 
     @staticmethod
     def fit(model: Encoder, data: Examples, settings: KNN.Settings, context: FitContext) -> Fitted:
-        from functools import cache, partial
+        from functools import lru_cache, partial
 
         from fmbench.adapt.adaptation import Fitted
-        from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, chosen_layers
+        from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, choose, chosen_layers
         from fmbench.engine.devices import seed_everything
         from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.neighbours import Neighbours
@@ -54,19 +53,14 @@ class KNN:
         kept = targets != IGNORED
         n_outputs = len(data.outputs)
 
-        @cache
+        @lru_cache(maxsize=1)
         def memory(layer: int) -> Neighbours:
             return Neighbours(train.arrays[layer][kept], targets[kept], n_outputs, context.device)
 
-        @cache
-        def validated(layer: int, k: int) -> float:
-            context.check_time()
-            score = context.validate(memory(layer).votes(validation.arrays[layer], k))
-            return -np.inf if np.isnan(score) else score if context.higher_is_better else -score
+        def score(layer: int, k: int) -> float:
+            return context.validate(memory(layer).votes(validation.arrays[layer], k))
 
-        middle = settings.k[len(settings.k) // 2]
-        layer = max(chosen_layers("knn", settings.layers, len(train.arrays)), key=lambda one: validated(one, middle))
-        k = max(settings.k, key=lambda one: validated(layer, one))
+        layer, k = choose(chosen_layers("knn", settings.layers, len(train.arrays)), settings.k, score, context)
         predictor = FrozenPredictor(encoder, layer, partial(memory(layer).votes, k=k))
         notes = {"execution": encoder.path, "layer": layer, "k": k, "features_from_cache": train.from_cache}
         return Fitted(predictor, encoder.parameters, 0, {}, notes, FeaturesOnce(predictor, context.cache))

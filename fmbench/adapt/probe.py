@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
@@ -48,7 +48,7 @@ class Probe:
     @staticmethod
     def fit(model: Encoder, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
-        from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, chosen_layers
+        from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, choose, chosen_layers
         from fmbench.engine.cache import content_key
         from fmbench.engine.devices import seed_everything
         from fmbench.engine.features import FrozenEncoder
@@ -68,23 +68,17 @@ class Probe:
             source = content_key([train.keys[layer]], rows)
             return fit_logistic(*features, strength, settings.max_iter, context.cache, source)
 
-        def score(head: LogisticHead, layer: int) -> float:
-            context.check_time()
+        def score(layer: int, strength: float, rows: np.ndarray = part) -> float:
+            head = fit(layer, rows, strength)
             return context.validate(head.probabilities(validation.arrays[layer], len(data.outputs)))
 
-        @cache
-        def validated(layer: int, strength: float) -> float:
-            found = score(fit(layer, part, strength), layer)
-            return -np.inf if np.isnan(found) else found if context.higher_is_better else -found
-
-        middle = settings.C[len(settings.C) // 2]
-        layer = max(chosen_layers("probe", settings.layers, len(train.arrays)), key=lambda one: validated(one, middle))
-        strength = max(settings.C, key=lambda one: validated(layer, one))
+        layers = chosen_layers("probe", settings.layers, len(train.arrays))
+        layer, strength = choose(layers, settings.C, score, context)
         head = fit(layer, everything, strength)
         curves = {}
         if settings.shots:
             rows = [few_shots(targets, shots, context.seed) for shots in settings.shots]
-            curves["few_shot"] = [score(fit(layer, some, strength), layer) for some in rows]
+            curves["few_shot"] = [score(layer, strength, some) for some in rows]
         notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": train.from_cache}
         predictor = FrozenPredictor(encoder, layer, partial(head.probabilities, n_outputs=len(data.outputs)))
         trainable = head.parameters
