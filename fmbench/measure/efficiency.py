@@ -189,15 +189,21 @@ def _roofline_rows(subject: _Subject, throughput: _Throughput) -> list[Measureme
         evidence.notes["roofline_share"] = doubt
     ends = Interval(roofline.low, roofline.high, "range of the probes before and after")
     rate = measured("gemm_flop_per_s", roofline.flop_per_s, ends, 2, unit="1/s", higher_is_better=True)
-    return [_share("roofline_share", work.flops / throughput.seconds, roofline), rate, *_fit_rows(evidence, roofline)]
+    return [
+        _share("roofline_share", work.flops / throughput.seconds, roofline),
+        rate,
+        *_fit_rows(evidence, roofline, work.dtype),
+    ]
 
 
-def _fit_rows(evidence: Evidence, roofline: Roofline) -> list[Measurement]:
+def _fit_rows(evidence: Evidence, roofline: Roofline, dtype: str) -> list[Measurement]:
     """What the training reached. The probes are those of the prediction: none ran beside the fit."""
     work = evidence.fit_work
     if work is None:
         evidence.notes["fit_roofline_share"] = "the FLOPs of this fit are not counted"
         return []
+    if work.dtype != dtype:
+        evidence.notes["fit_roofline_share"] = f"training ran in {work.dtype}, the roofline is that of {dtype}"
     seconds = evidence.fit_seconds if evidence.fit_training_seconds is None else evidence.fit_training_seconds
     nothing = Interval(float("nan"), float("nan"), "none: one sample")
     tokens = measured("fit_tokens_per_s", work.tokens / seconds, nothing, 1, unit="1/s", higher_is_better=True)
