@@ -71,7 +71,8 @@ class Device:
     def precision(self, asked: Precision) -> Precision:
         """What "auto" means here; "fp32" and "bf16" stay what they are.
 
-        bf16 wherever the hardware computes in it (CUDA from Ampere on, TPUs, CPUs with AMX or avx512_bf16), else fp32.
+        bf16 where the hardware computes in it (CUDA from Ampere on, TPUs, CPUs with AMX or avx512_bf16); elsewhere, and
+        on MPS, fp32.
 
         Raises:
             CellFailed: bf16 is asked for where the hardware would emulate it.
@@ -80,7 +81,7 @@ class Device:
             raise CellFailed(f"precision bf16: this {self.name} has no bf16 arithmetic; use fp32 or auto")
         if asked != "auto":
             return asked
-        return "bf16" if self.has_bf16() else "fp32"
+        return "bf16" if self.name != "mps" and self.has_bf16() else "fp32"
 
     def predict_precision(self, trained_in: Precision) -> Precision:
         """The precision of predictions: that of training on accelerators; fp32 on CPUs, from packed weights."""
@@ -92,6 +93,8 @@ class Device:
             return cpu_capability("amx_bf16") or cpu_capability("avx512_bf16")
         if self.name == "cuda":
             return torch.cuda.is_bf16_supported(including_emulation=False)
+        if self.name == "mps":
+            return torch.backends.mps.is_macos_or_newer(14, 0)
         return self.name == "tpu"
 
 
@@ -146,7 +149,8 @@ def out_of_memory(error: BaseException) -> bool:
 
 def cpu_capability(name: str) -> bool:
     """Whether this CPU has the instructions that torch calls `name` ("amx_bf16", "avx512_bf16")."""
-    return bool(torch.cpu.get_capabilities().get(name, False))
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get(name, False))
 
 
 class _TorchTPU:

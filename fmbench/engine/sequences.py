@@ -105,15 +105,19 @@ def token_budget_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarra
 
     A sequence longer than the budget is a batch of its own.
     """
-    order = np.argsort(-lengths, kind="stable")
+    yield from pieces(lengths, np.argsort(-lengths, kind="stable"), budget)
+
+
+def pieces(lengths: np.ndarray, index: np.ndarray, budget: int) -> Iterator[np.ndarray]:
+    """`index` in order, in parts of at most `budget` tokens; a sequence that is longer is a part of its own."""
     start, used = 0, 0
-    for position, length in enumerate(lengths[order]):
+    for position, length in enumerate(lengths[index].tolist()):
         if used + length > budget and position > start:
-            yield order[start:position]
+            yield index[start:position]
             start, used = position, 0
-        used += int(length)
-    if start < len(order):
-        yield order[start:]
+        used += length
+    if start < len(index):
+        yield index[start:]
 
 
 def shuffled_batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fmbench.engine.context import FitContext, Step
 from fmbench.engine.devices import Device, Precision, device_of, out_of_memory
 from fmbench.engine.objective import Objective
-from fmbench.engine.sequences import shuffled_batches
+from fmbench.engine.sequences import pieces, shuffled_batches
 from fmbench.errors import CellFailed
 
 
@@ -141,17 +141,6 @@ class Gradients:
             loss.backward()
             summed += float(loss.detach())
         return summed
-
-
-def pieces(lengths: np.ndarray, index: np.ndarray, budget: int) -> Iterator[np.ndarray]:
-    """`index` in order, in parts of at most `budget` tokens; an example that is longer is a part of its own."""
-    start, used = 0, 0
-    for position, length in enumerate(lengths[index].tolist()):
-        if used + length > budget and position > start:
-            yield index[start:position]
-            start, used = position, 0
-        used += length
-    yield index[start:]
 
 
 def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

@@ -150,14 +150,9 @@ def blas_libraries() -> list[str]:
 
 def bf16_in_hardware(device: str) -> bool:
     """Whether the device computes bfloat16 products by itself; emulated ones are slower than fp32."""
-    import torch
+    from fmbench.engine.devices import device_of
 
-    if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device == "mps":
-        return torch.backends.mps.is_macos_or_newer(14, 0)
-    capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
+    return device_of(device).has_bf16()
 
 
 @cache

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from fmbench.errors import InputError
+from fmbench.run.environment import allowed_cores
 
 
 def available_cores() -> int:
     """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(allowed_cores())
 
 
 def worker_count(asked: str, device: str) -> int:

@@ -19,8 +19,8 @@ from fmbench.engine.context import FitContext, Step
 from fmbench.engine.devices import CPU, seed_everything
 from fmbench.engine.objective import CosineError, CrossEntropy, inverse_frequencies
 from fmbench.engine.predict import predict, softmax
-from fmbench.engine.sequences import Sequences
-from fmbench.engine.train import Gradients, History, TrainSettings, pieces, train
+from fmbench.engine.sequences import Sequences, pieces
+from fmbench.engine.train import Gradients, History, TrainSettings, train
 from fmbench.errors import CellFailed
 from fmbench.tasks.kind import IGNORED
 
