@@ -80,8 +80,11 @@ SOURCES = Registry(
         "files": "fmbench.data.files:Files",
         "hub": "fmbench.data.hub:Hub",
         "corpus": "fmbench.data.corpus:Corpus",
+        "generator": "fmbench.data.generator:GeneratorSource",
     },
 )
+
+GENERATORS = Registry("generator", {})
 
 FORMATS = Registry(
     "file format",

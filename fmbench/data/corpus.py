@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fmbench.catalog import CORPORA
 from fmbench.data.files import Layout, read_layout
-from fmbench.data.rows import SPLITS, RawData
+from fmbench.data.rows import SPLITS, Asked, RawData
 from fmbench.errors import InputError, Problem, nearest
 
 
@@ -23,10 +23,10 @@ class Corpus:
         return True
 
     @staticmethod
-    def read(spec: Corpus.Spec, base: Path, fields: list[str], optional: list[str]) -> RawData:
+    def read(spec: Corpus.Spec, base: Path, asked: Asked) -> RawData:
         names = sorted(path.name for path in CORPORA.iterdir() if path.is_dir())
         if spec.corpus not in names:
             raise InputError(Problem(f"unknown corpus {spec.corpus!r}", hint=nearest(spec.corpus, names)))
         folder = CORPORA / spec.corpus
         paths = {split: sorted(folder.glob(f"{split}.*")) for split in SPLITS}
-        return RawData(read_layout(spec, paths, fields, optional), f"corpus: {spec.corpus}")
+        return RawData(read_layout(spec, paths, asked), f"corpus: {spec.corpus}")

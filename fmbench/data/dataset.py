@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from fmbench.data.rows import SPLITS, RawData, Rows
+from fmbench.data.rows import SPLITS, Asked, RawData, Rows
 from fmbench.errors import InputError, Problem
 from fmbench.registry import KINDS, SOURCES
 from fmbench.suite.schema import Task, TaskFile
@@ -34,6 +34,8 @@ class Dataset:
         fingerprint: sha256 of the rows of all splits (fields of the kind, in order).
         notes: what was done to the rows (splits cut, rows limited).
         score_range: lowest and highest score, declared or as seen in train; None where targets are classes.
+        side: tables beside the rows, such as the items of a recommendation task.
+        ceiling: metric -> the best score that anything can reach, where the source knows it.
     """
 
     splits: dict[str, pa.Table]
@@ -44,6 +46,8 @@ class Dataset:
     fingerprint: str
     notes: tuple[str, ...] = ()
     score_range: tuple[float, float] | None = None
+    side: Mapping[str, pa.Table] = field(default_factory=dict)
+    ceiling: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def train(self) -> pa.Table:
@@ -75,16 +79,17 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
             than two classes; all problems together.
     """
     kind = KINDS[task.spec.kind]
-    extra = [task.spec.cluster_key] if task.spec.cluster_key else []
-    raw: RawData = SOURCES[task.source].read(task.source_spec, task.base, list(kind.fields), ["id", *extra])
+    raw: RawData = SOURCES[task.source].read(task.source_spec, task.base, _asked(task, kind))
     splits = {split: _concatenate(kind, pieces) for split, pieces in raw.splits.items()}
     problems = [problem for _, found in splits.values() for problem in found]
     if "train" not in splits:
         problems.append(Problem(f"task {task.name!r} has no train split", task.place))
     if problems:
         raise InputError(problems)
-    columns = {split: rows for split, (rows, _) in splits.items()}
-    notes = raw.notes + tuple(_cut_missing(columns, kind, task.spec))
+    columns, assembled = kind.assemble(
+        {split: rows for split, (rows, _) in splits.items()}, raw.side, task.options, task.spec.split
+    )
+    notes = raw.notes + tuple(assembled) + tuple(_cut_missing(columns, kind, task.spec))
     whole = _expected_rows(task, raw, columns, list(kind.fields)) if raw.expected_sha256 is not None else None
     if limit is not None:
         columns = {split: {name: values[:limit] for name, values in rows.items()} for split, rows in columns.items()}
@@ -97,18 +102,51 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     if observed is not None and task.spec.score_range is None:
         notes += (f"scores from {observed[0]:g} to {observed[1]:g}, as in train",)
     score_range = (task.spec.score_range[0], task.spec.score_range[1]) if task.spec.score_range else observed
-    tables = {split: _table(columns[split], split, kind.fields) for split in SPLITS}
-    print_ = whole if whole is not None and limit is None else fingerprint(tables, list(kind.fields))
-    return Dataset(tables, labels, raw.source, raw.revision, task.spec.license, print_, notes, score_range)
+    tables = {split: _table(columns[split], split, present_fields(kind, columns[split])) for split in SPLITS}
+    side = {name: pa.table(dict(table)) for name, table in raw.side.items()}
+    print_ = whole if whole is not None and limit is None else fingerprint(tables, list(kind.fields), side)
+    return Dataset(
+        tables,
+        labels,
+        raw.source,
+        raw.revision,
+        task.spec.license,
+        print_,
+        notes,
+        score_range,
+        side,
+        raw.ceiling,
+    )
 
 
-def fingerprint(splits: dict[str, pa.Table], fields: list[str]) -> str:
-    """sha256 over the rows: one JSON line `[split, field values ...]` each, splits in the order of `SPLITS`."""
-    digest, encode = hashlib.sha256(), json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    for split in SPLITS:
-        for values in zip(*(splits[split][field].to_pylist() for field in fields), strict=True):
-            digest.update(encode([split, *values]).encode() + b"\n")
+def present_fields(kind: Any, columns: Iterable[str]) -> list[str]:
+    """The fields of the kind, and those of its optional fields that are among `columns`."""
+    return [*kind.fields, *(name for name in kind.optional_fields if name in columns)]
+
+
+def _asked(task: Task, kind: Any) -> Asked:
+    key = [task.spec.cluster_key] if task.spec.cluster_key else []
+    fields = kind.raw_fields or kind.fields
+    optional = dict.fromkeys(["id", *kind.optional_fields, *key, *task.spec.slices])
+    return Asked(fields, tuple(name for name in optional if name not in fields), kind.gather, kind.side)
+
+
+def fingerprint(splits: dict[str, pa.Table], fields: list[str], side: Mapping[str, pa.Table] | None = None) -> str:
+    """sha256 over the rows: one JSON line `[split, field values ...]` each, splits in the order of `SPLITS`.
+
+    Bytes stand as their own sha256. Tables beside the rows come after them, by name, as `[name, column values ...]`.
+    """
+    digest = hashlib.sha256()
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_bytes_sha256).encode
+    tables = [(split, splits[split].select(fields)) for split in SPLITS]
+    for name, table in [*tables, *sorted((side or {}).items())]:
+        for values in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            digest.update(encode([name, *values]).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _bytes_sha256(value: bytes) -> str:
+    return hashlib.sha256(value).hexdigest()
 
 
 def _expected_rows(task: Task, raw: RawData, columns: dict[str, dict[str, list[Any]]], fields: list[str]) -> str:

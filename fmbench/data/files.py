@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from fmbench.data.formats import Wanted
-from fmbench.data.rows import SPLITS, RawData, Rows
+from fmbench.data.rows import SPLITS, Asked, RawData, Rows
 from fmbench.errors import InputError, Place, Problem, nearest
 from fmbench.registry import FORMATS
 from fmbench.suite.schema import Spec
@@ -35,6 +36,7 @@ class Layout(Spec):
     encoding: str = "utf-8"
     header: bool = Field(default=True, description="whether csv and tsv files start with column names")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    drop: list[str] = Field(default=[], description="columns that kinds which gather all the others leave out")
 
     @field_validator("format")
     @classmethod
@@ -47,33 +49,60 @@ class Layout(Spec):
         return name
 
 
+class SideTable(Layout):
+    """A table beside the rows (items, documents), in a file of its own."""
+
+    file: str = Field(min_length=1)
+
+
 class Files:
-    """Files named in the suite, relative to it."""
+    """Files named in the suite: relative to it, or below `$FMBENCH_DATA/`."""
 
     class Spec(Layout):
         files: dict[SplitName, str | list[str]] = Field(min_length=1, description="split -> file or files")
+        side: dict[str, SideTable] = Field(default={}, description="tables beside the rows: items, documents")
 
     @staticmethod
     def at_hand(spec: Files.Spec, base: Path) -> bool:
         return True
 
     @staticmethod
-    def read(spec: Files.Spec, base: Path, fields: list[str], optional: list[str]) -> RawData:
+    def read(spec: Files.Spec, base: Path, asked: Asked) -> RawData:
         """Rows of every split. Raises InputError with what is wrong in each file."""
         named = {split: [value] if isinstance(value, str) else value for split, value in spec.files.items()}
         paths: dict[str, list[Path]] = {
-            split: [base / Path(name).expanduser() for name in names] for split, names in named.items()
+            split: [located(name, base) for name in names] for split, names in named.items()
         }
         names = [name for group in named.values() for name in group]
-        return RawData(read_layout(spec, paths, fields, optional), f"files: {', '.join(names)}")
+        side = read_side({name: (table, located(table.file, base)) for name, table in spec.side.items()}, asked)
+        names += [table.file for table in spec.side.values()]
+        return RawData(read_layout(spec, paths, asked), f"files: {', '.join(names)}", side=side)
 
 
-def read_layout(
-    layout: Layout, paths: dict[str, list[Path]], fields: list[str], optional: list[str]
-) -> dict[str, list[Rows]]:
+def located(name: str, base: Path) -> Path:
+    """The path that a suite means: relative to `base`, or under `$FMBENCH_DATA`. Raises InputError if that is unset."""
+    if not name.startswith("$FMBENCH_DATA/"):
+        return base / Path(name).expanduser()
+    root = os.environ.get("FMBENCH_DATA")
+    if not root:
+        folder = name.split("/")[1]
+        raise InputError(Problem(f"{name}: $FMBENCH_DATA is not set; it must name a folder that holds {folder}/"))
+    return Path(root) / name.removeprefix("$FMBENCH_DATA/")
+
+
+def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> dict[str, list[Rows]]:
     """Read `paths` (split -> files) as `layout` says; the problems of all files come together."""
-    problems = unknown_fields(layout, fields, optional)
-    wanted = Wanted(fields, optional, layout.columns, layout.encoding, layout.header, layout.delimiter)
+    problems = unknown_fields(layout, asked)
+    wanted = Wanted(
+        asked.fields,
+        asked.optional,
+        layout.columns,
+        layout.encoding,
+        layout.header,
+        layout.delimiter,
+        asked.gather,
+        tuple(layout.drop),
+    )
     splits: dict[str, list[Rows]] = {}
     for split in SPLITS:
         for path in paths.get(split, []):
@@ -87,8 +116,23 @@ def read_layout(
     return splits
 
 
-def unknown_fields(layout: Layout, fields: list[str], optional: list[str]) -> list[Problem]:
+def read_side(tables: dict[str, tuple[Layout, Path]], asked: Asked) -> dict[str, dict[str, list[Any]]]:
+    """Tables beside the rows: name -> columns. Raises InputError, also for one that the task does not know."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for name, (layout, path) in tables.items():
+        if name not in asked.side:
+            what = f"side: this task knows no table {name!r}" + (
+                f" (it knows {', '.join(asked.side)})" if asked.side else ""
+            )
+            raise InputError(Problem(what, None, nearest(name, asked.side)))
+        pieces = read_layout(layout, {"train": [path]}, Asked(asked.side[name], ()))
+        found[name] = dict(pieces["train"][0].columns)
+    return found
+
+
+def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
     """A problem for each key of `columns` and `values` that is no field of the task."""
+    fields, optional = asked.fields, asked.optional
     return [
         Problem(
             f"{key}: this task has no field {field!r} (it has {', '.join(fields)})",

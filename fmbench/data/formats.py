@@ -12,7 +12,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Wanted:
         encoding: text encoding of the file.
         header: whether a csv or tsv file starts with a line of column names.
         delimiter: overrides the format's own.
+        gather: a field that collects every column that is not asked for, as a mapping, or None.
+        drop: columns that `gather` leaves out.
     """
 
     fields: Sequence[str]
@@ -43,6 +45,13 @@ class Wanted:
     encoding: str = "utf-8"
     header: bool = True
     delimiter: str | None = None
+    gather: str | None = None
+    drop: Sequence[str] = ()
+
+    @property
+    def plain(self) -> list[str]:
+        """The fields that are one column each."""
+        return [field for field in self.fields if field != self.gather]
 
     def column(self, field: str) -> str | int:
         return (self.columns or {}).get(field, field)
@@ -108,6 +117,7 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
     header: list[str] | None = None
     columns: dict[str, list[Any]] = {}
     picks: dict[str, int] = {}
+    others = Others(None, {})
     width, numbers, problems = 0, [], []
     end, field_limit = 0, csv.field_size_limit(LONGEST_FIELD)
     try:
@@ -115,11 +125,12 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
             start, end = end + 1, position[0]
             if not record:
                 continue
-            if not picks:
+            if not width:
                 width = len(record)
                 header = record if wanted.header else None
                 picks = _pick(path, wanted, header, width)
-                columns = {field: [] for field in picks}
+                others = _others(wanted, header or [str(i) for i in range(width)], picks.values())
+                columns = {field: [] for field in (*picks, *others.fields)}
                 if header is not None:
                     continue
             if len(record) != width:
@@ -129,6 +140,7 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
             numbers.append(start)
             for field, index in picks.items():
                 columns[field].append(record[index])
+            others.collect(columns, record)
     except csv.Error as error:
         problems.append(Problem(f"not valid: {error}", Place(str(path), end + 1)))
     finally:
@@ -138,11 +150,37 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
     return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)
 
 
+@dataclass(frozen=True)
+class Others:
+    """The columns that `Wanted.gather` collects: name -> position or key in a record; without a `field` none."""
+
+    field: str | None
+    at: Mapping[str, Any]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,) if self.field is not None else ()
+
+    def collect(self, columns: dict[str, list[Any]], record: Any) -> None:
+        """Append the mapping of one record."""
+        if self.field is not None:
+            columns[self.field].append({name: record[place] for name, place in self.at.items()})
+
+
+def _others(wanted: Wanted, names: Sequence[str], taken: Iterable[int], keyed: bool = False) -> Others:
+    """All columns in `names` but the `taken` positions and those to drop; `keyed` records are read by name."""
+    if wanted.gather is None:
+        return Others(None, {})
+    left = set(range(len(names))) - set(taken)
+    kept = [(i, names[i]) for i in sorted(left) if names[i] not in wanted.drop]
+    return Others(wanted.gather, {name: name if keyed else i for i, name in kept})
+
+
 def _pick(path: Path, wanted: Wanted, header: list[str] | None, width: int) -> dict[str, int]:
     picks: dict[str, int] = {}
     problems = []
     known = header or []
-    for field in (*wanted.fields, *wanted.optional):
+    for field in (*wanted.plain, *wanted.optional):
         column = wanted.column(field)
         if isinstance(column, int):
             if -width <= column < width:
@@ -168,6 +206,9 @@ def _pick(path: Path, wanted: Wanted, header: list[str] | None, width: int) -> d
 def read_jsonl(path: Path, wanted: Wanted) -> Rows:
     """One JSON object a line."""
     columns: dict[str, list[Any]] = {}
+    picked: list[str] = []
+    keys: list[str] = []
+    others = Others(None, {})
     numbers, problems = [], []
     for number, line in _lines(path, wanted):
         if not line.strip():
@@ -185,15 +226,19 @@ def read_jsonl(path: Path, wanted: Wanted) -> Rows:
             continue
         if not columns:
             present = [f for f in wanted.optional if wanted.names(f) or str(wanted.column(f)) in record]
-            columns = {field: [] for field in (*wanted.fields, *present)}
-        missing = [str(wanted.column(field)) for field in columns if str(wanted.column(field)) not in record]
+            picked = [*wanted.plain, *present]
+            keys = [str(wanted.column(field)) for field in picked]
+            others = _others(wanted, list(record), [i for i, key in enumerate(record) if key in keys], keyed=True)
+            columns = {field: [] for field in (*picked, *others.fields)}
+        missing = [key for key in (*keys, *others.at) if key not in record]
         if missing:
             what = f"no key {missing[0]!r}: the keys are {', '.join(record)}"
             problems.append(Problem(what, place, nearest(missing[0], record)))
             continue
         numbers.append(number)
-        for field, values in columns.items():
-            values.append(record[str(wanted.column(field))])
+        for field, key in zip(picked, keys, strict=True):
+            columns[field].append(record[key])
+        others.collect(columns, record)
     if problems:
         raise InputError(_first(problems))
     return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)
@@ -297,17 +342,21 @@ def read_parquet(path: Path, wanted: Wanted) -> Rows:
     try:
         names = pq.read_schema(path).names
         present = [f for f in wanted.optional if wanted.names(f) or wanted.column(f) in names]
-        asked = {field: wanted.column(field) for field in (*wanted.fields, *present)}
+        asked = {field: wanted.column(field) for field in (*wanted.plain, *present)}
         numbered = dict(enumerate(names)) | {i - len(names): name for i, name in enumerate(names)}
         picks = {f: numbered.get(c, str(c)) if isinstance(c, int) else c for f, c in asked.items()}
         missing = [name for name in picks.values() if name not in names]
         if missing:
             what = f"no column {missing[0]!r}: the columns are {', '.join(names)}"
             raise InputError(Problem(what, Place(str(path)), nearest(missing[0], names)))
-        table = pq.read_table(path, columns=list(picks.values()))
+        others = [name for name in names if name not in picks.values() and name not in wanted.drop]
+        table = pq.read_table(path, columns=[*picks.values(), *(others if wanted.gather else ())])
     except (pa.ArrowException, OSError) as error:
         raise InputError(Problem(f"not a readable parquet file: {error}", Place(str(path)))) from None
-    return Rows({field: table[name].to_pylist() for field, name in picks.items()}, str(path))
+    columns = {field: table[name].to_pylist() for field, name in picks.items()}
+    if wanted.gather is not None:
+        columns[wanted.gather] = table.select(others).to_pylist()
+    return Rows(columns, str(path))
 
 
 def _first(problems: list[Problem]) -> list[Problem]:

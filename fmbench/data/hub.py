@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from fmbench.data.files import Layout, SplitName, read_layout, renamed, unknown_fields
 from fmbench.data.formats import Wanted
-from fmbench.data.rows import RawData, Rows
+from fmbench.data.rows import Asked, RawData, Rows
 from fmbench.errors import InputError, Problem, nearest, one_line
 
 
@@ -62,16 +62,16 @@ class Hub:
         return _local_folder(spec) is not None
 
     @staticmethod
-    def read(spec: Hub.Spec, base: Path, fields: list[str], optional: list[str]) -> RawData:
+    def read(spec: Hub.Spec, base: Path, asked: Asked) -> RawData:
         folder = _local_folder(spec)
         if spec.local is not None and folder is not None:
             paths: dict[str, list[Path]] = {split: [folder / name] for split, name in spec.local.files.items()}
             source = f"local copy: $FMBENCH_DATA/{spec.local.folder} ({', '.join(spec.local.files.values())})"
-            return RawData(read_layout(spec.local, paths, fields, optional), source, expected_sha256=spec.rows_sha256)
-        problems = unknown_fields(spec, fields, optional)
+            return RawData(read_layout(spec.local, paths, asked), source, expected_sha256=spec.rows_sha256)
+        problems = unknown_fields(spec, asked)
         if problems:
             raise InputError(problems)
-        wanted = Wanted(fields, optional, spec.columns)
+        wanted = Wanted(asked.fields, asked.optional, spec.columns, gather=asked.gather, drop=tuple(spec.drop))
         splits: dict[str, list[Rows]] = {
             split: [_download(spec, split, name, wanted)] for split, name in spec.splits.items()
         }
@@ -103,12 +103,17 @@ def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
         raise InputError(Problem(what)) from None
     present = [field for field in wanted.optional if wanted.column(field) in data.column_names]
     columns: dict[str, list[Any]] = {}
-    for field in (*wanted.fields, *present):
+    for field in (*wanted.plain, *present):
         column = str(wanted.column(field))
         if column not in data.column_names:
             what = f"{where} has no column {column!r} (it has {', '.join(data.column_names)})"
             raise InputError(Problem(what, hint=nearest(column, data.column_names)))
         columns[field] = _plain(data.features[column], list(data[column]), spec.values.get(field, {}))
+    if wanted.gather is not None:
+        taken = {str(wanted.column(field)) for field in columns} | set(wanted.drop)
+        others = [column for column in data.column_names if column not in taken]
+        values = [_plain(data.features[column], list(data[column]), {}) for column in others]
+        columns[wanted.gather] = [dict(zip(others, row, strict=True)) for row in zip(*values, strict=True)]
     return Rows(columns, f"{where}/{name}")
 
 

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fmbench.errors import Place
 
 SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a task wants of a source.
+
+    Args:
+        fields: columns that must be there.
+        optional: columns that are taken where they are there (id, cluster and slice columns).
+        gather: a field that collects every other column of a row as a mapping, or None.
+        side: tables beside the rows (items, documents): name -> columns that they must have.
+    """
+
+    fields: tuple[str, ...]
+    optional: tuple[str, ...] = ("id",)
+    gather: str | None = None
+    side: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,10 @@ class RawData:
     """What a source read: for each split the pieces it was read from, and what to say about their origin.
 
     With `expected_sha256`, rows of any other fingerprint are refused.
+
+    Args:
+        side: tables beside the rows: name -> columns of equal length.
+        ceiling: metric -> the best score that anything can reach, where the source knows it.
     """
 
     splits: dict[str, list[Rows]]
@@ -44,6 +65,8 @@ class RawData:
     revision: str | None = None
     notes: tuple[str, ...] = field(default=())
     expected_sha256: str | None = None
+    side: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
+    ceiling: Mapping[str, float] = field(default_factory=dict)
 
     def column(self, split: str, name: str) -> Iterator[Any]:
         for piece in self.splits[split]:

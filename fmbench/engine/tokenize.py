@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tokenizers
@@ -14,8 +14,8 @@ from fmbench.engine.cache import ArrayCache, content_key
 from fmbench.engine.sequences import Sequences
 from fmbench.models.encoder import Encoder, weights_sha256
 from fmbench.models.nets.words import WordTokenizer
+from fmbench.tasks.kind import Readout as Readout
 
-Readout = Literal["sequence", "token", "pair"]
 Tokenize = Callable[[Sequence[Any]], Sequences]
 VERSION = 1
 

@@ -91,11 +91,11 @@ def compute(
     load_seconds = host.clock() - start
     context = _context(suite, cell, data, metrics[0], device, on_step, host.clock)
     fit_start = host.clock()
-    examples = Examples(kind, data.labels, data.train, data.validation, data.score_range)
+    examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options)
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
     fit_seconds = host.clock() - fit_start
     inputs = model_inputs(kind, data.test)
-    predictions = predictions_table(kind, data.test, fitted.scorer.predict(inputs), data.labels)
+    predictions = kind.predictions(fitted.scorer.predict, inputs, data.test, data.labels, cell.task.options)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
     measurements = quality(predictions, metrics, data.labels, cell.task.spec.cluster_key)
     evidence = Evidence(
@@ -179,6 +179,7 @@ def _result(suite: Suite, job: Job, device: str, started_at: datetime, seconds: 
             rows=data.rows,
             labels=list(data.labels),
             notes=list(data.notes),
+            ceiling=dict(data.ceiling) or None,
         ),
         model_info=_model_info(job.identity, None),
         settings=settings_of(cell),

@@ -33,6 +33,10 @@ def cell_hash(cell: Cell, data: Dataset, identity: Identity, measures: dict[str,
             ADAPTATIONS[cell.adaptation].version,
         ],
     }
+    if cell.task.spec.options:
+        content["options"] = _plain(cell.task.options)
+    if cell.task.spec.slices:
+        content["slices"] = {name: data.test[name].to_pylist() for name in cell.task.spec.slices}
     if data.score_range is not None:
         content["score_range"] = data.score_range
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -32,6 +32,9 @@ class DataInfo(_Part):
     rows: dict[str, int]
     labels: list[str]
     notes: list[str] = []
+    ceiling: dict[str, float] | None = Field(
+        default=None, description="metric -> the best score that anything can reach, where the source knows it"
+    )
 
 
 class ModelInfo(_Part):

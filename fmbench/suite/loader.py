@@ -15,6 +15,15 @@ from fmbench.suite.marks import Document, YamlPath, parse_yaml, read_yaml
 from fmbench.suite.problems import Problems, short
 from fmbench.suite.schema import Model, ModelFile, Suite, SuiteFile, Task, TaskFile, Weights
 
+_DECLARED = {"class": {"labels"}, "classes": {"labels"}, "score": {"score_range"}}
+_TARGETS = {
+    "class": "classes",
+    "classes": "sets of classes",
+    "score": "scores",
+    "vector": "series of numbers",
+    "ranking": "ranked items",
+    "choice": "options of their own",
+}
 _HUB_MODEL = re.compile(r"hf:(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?\Z")
 
 
@@ -140,13 +149,16 @@ def _inline_task(problems: Problems, item: Any, at: YamlPath, base: Path) -> Tas
             problems.add(f"the metric {name!r} is not for {kind.name} (fitting: {', '.join(fitting)})", where)
     _unique(problems, [str(name) for name in _list(value, "metrics")], (*at, "metrics"), "metric")
     _unique(problems, [str(name) for name in _list(value, "labels")], (*at, "labels"), "label")
-    key = "labels" if kind is not None and kind.target == "score" else "score_range"
-    if kind is not None and key in value:
-        targets = {"class": "classes", "score": "scores"}[kind.target]
-        problems.add(f"{key!r} is not for {kind.name}, whose targets are {targets}", (*at, key), key=True)
-    if spec is None or source_spec is None or kind is None:
+    options = (
+        problems.validate(kind.Options, value.get("options") or {}, (*at, "options")) if kind is not None else None
+    )
+    for key in sorted({"labels", "score_range"} - _DECLARED.get(kind.target, set()) if kind is not None else ()):
+        if kind is not None and key in value:
+            targets = _TARGETS[kind.target]
+            problems.add(f"{key!r} is not for {kind.name}, whose targets are {targets}", (*at, key), key=True)
+    if spec is None or source_spec is None or kind is None or options is None:
         return None
-    return Task(spec, source, source_spec, base, problems.document.place(at))
+    return Task(spec, source, source_spec, base, problems.document.place(at), options)
 
 
 def _source(problems: Problems, data: dict[str, Any], at: YamlPath) -> tuple[str, Any]:

@@ -66,7 +66,9 @@ class TaskFile(Spec):
         default=None, min_length=2, max_length=2, description="lowest and highest score; else as seen in train"
     )
     metrics: list[str] | None = Field(default=None, min_length=1, description="the first is the main metric")
+    options: dict[str, Any] = Field(default={}, description="settings of the kind")
     split: Split = Split()
+    slices: list[str] = Field(default=[], description="columns of the data by which scores are reported as well")
     cluster_key: str | None = Field(default=None, description="column whose values group dependent rows")
 
     @field_validator("score_range")
@@ -102,13 +104,14 @@ class ModelFile(Spec):
 
 @dataclass(frozen=True)
 class Task:
-    """A task with everything that its file names looked up; `source_spec` is typed by the data source."""
+    """A task with everything that its file names looked up; data source and kind type `source_spec` and `options`."""
 
     spec: TaskFile
     source: str
     source_spec: Any
     base: Path
     place: Place
+    options: Any = None
 
     @property
     def name(self) -> str:

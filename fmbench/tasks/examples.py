@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ class Examples:
 
     Args:
         score_range: lowest and highest score where targets are scores, so that they can be scaled; else None.
+        side: tables beside the rows (items, documents), see Kind.side.
+        options: the task's settings of the kind, typed by Kind.Options.
     """
 
     kind: Kind
@@ -25,25 +27,26 @@ class Examples:
     train: pa.Table
     validation: pa.Table
     score_range: tuple[float, float] | None = None
+    side: Mapping[str, pa.Table] = field(default_factory=dict)
+    options: Any = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The classes to score, in order; one name where targets are scores."""
         return self.kind.outputs(self.labels)
 
-    def inputs(self, table: pa.Table) -> list[Any]:
-        """Texts, lists of tokens, or pairs [text, text]."""
+    def inputs(self, table: pa.Table) -> Sequence[Any]:
+        """Texts, lists of tokens, pairs [text, text], mappings, arrays: see Kind.inputs."""
         return model_inputs(self.kind, table)
 
     def targets(self, table: pa.Table) -> np.ndarray:
-        """int64 [n_targets] of classes or float64 [n_targets] of scores, see Kind.targets."""
+        """What a model should find, see Kind.targets: int64 or float64 [n_targets, ...]."""
         return self.kind.targets(table, self.labels)
 
 
-def model_inputs(kind: Kind, table: pa.Table) -> list[Any]:
-    """What a model reads, one entry a row: a text or a list of tokens; a list [text, text] for a pair."""
-    columns = [table[field].to_pylist() for field in kind.input_fields]
-    return columns[0] if len(columns) == 1 else [list(row) for row in zip(*columns, strict=True)]
+def model_inputs(kind: Kind, table: pa.Table) -> Sequence[Any]:
+    """What a model reads, one entry a row, see Kind.inputs."""
+    return kind.inputs(table)
 
 
 def n_targets(kind: Kind, inputs: Sequence[Any]) -> int:

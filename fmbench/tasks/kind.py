@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -10,17 +10,37 @@ import pyarrow as pa
 
 from fmbench.data.rows import Rows
 from fmbench.errors import InputError, Problem
+from fmbench.suite.schema import Spec, Split
 
 IGNORED = -100
-Readout = Literal["sequence", "token", "pair"]
-"""What gives one target: a whole input, each token of it, or two texts together."""
+Readout = Literal["sequence", "token", "pair", "none"]
+"""What of a text gives one target: a whole text, each token of it, or two texts together; "none" if no text is read."""
+Target = Literal["class", "classes", "score", "vector", "ranking", "choice"]
+"""What a model answers for each target:
+
+class    probabilities of classes, [n_targets, n_outputs], summing to 1
+classes  the probability of each class on its own, [n_targets, n_outputs] (multi-label)
+score    a number on a scale, [n_targets, 1]
+vector   several numbers (a forecast), [n_targets, n_outputs]
+ranking  the best outputs in order, as their numbers, int64 [n_targets, k], -1 where there are no more
+choice   the probability of each option of the row itself, [n_targets, most options], 0 beyond a row's own
+"""
 
 
 class Kind(Protocol):
     """A sort of task; the classes named in the registry KINDS follow this.
 
-    A row has one or more targets (a text has one, a sentence has one a token); a model gives one row of scores for
-    each target, over `outputs(labels)`. Targets are classes, or scores on a scale; the latter have no label space.
+    A row has one or more targets (a text has one, a sentence has one a token); a model gives one row of answers for
+    each target, over `outputs(labels)`; `target` says of which sort. `tasks.defaults.Defaults` has the usual choices.
+
+    Args:
+        fields: columns of every row, inputs and gold.
+        raw_fields: columns to ask of the source, if `assemble` makes the rows out of other ones; None if it does not.
+        optional_fields: columns that are taken if the source has them, and belong to the inputs.
+        gather: a field that collects all other columns of the source as a mapping (the features of a table), or None.
+        side: tables beside the rows, name -> columns that they must have (the items of a recommendation task).
+        Options: settings of the kind in a task file, `options: {...}`.
+        readout: what an encoder of texts reads; "none" for kinds without text.
     """
 
     name: ClassVar[str]
@@ -29,12 +49,30 @@ class Kind(Protocol):
     input_fields: ClassVar[tuple[str, ...]]
     label_field: ClassVar[str]
     readout: ClassVar[Readout]
-    target: ClassVar[Literal["class", "score"]]
+    target: ClassVar[Target]
     metrics: ClassVar[tuple[str, ...]]
+    raw_fields: ClassVar[tuple[str, ...] | None]
+    optional_fields: ClassVar[tuple[str, ...]]
+    gather: ClassVar[str | None]
+    side: ClassVar[Mapping[str, tuple[str, ...]]]
+    Options: ClassVar[type[Spec]]
 
     @staticmethod
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
         """Columns in their canonical form, and what is wrong with which row."""
+
+    @staticmethod
+    def assemble(
+        splits: dict[str, dict[str, list[Any]]],
+        side: Mapping[str, Mapping[str, list[Any]]],
+        options: Any,
+        split: Split,
+    ) -> tuple[dict[str, dict[str, list[Any]]], list[str]]:
+        """Rows of the task out of conformed rows of the source, and notes on what was done.
+
+        Kinds whose splits follow time or users cut them here (windows of a series, the last item of each user);
+        splits that are still missing are cut at random afterwards. Raises InputError.
+        """
 
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
@@ -61,15 +99,28 @@ class Kind(Protocol):
         """What a model should find for each target.
 
         Classes are int64 [n_targets]: index into `outputs(labels)`, IGNORED where the gold label is outside of them.
-        Scores are float64 [n_targets].
+        Sets of classes are int8 [n_targets, n_outputs], scores float64 [n_targets], vectors float64
+        [n_targets, n_outputs], ranked items and options of their own int64 [n_targets].
         """
+
+    @classmethod
+    def inputs(cls, table: pa.Table) -> Sequence[Any]:
+        """What a model reads, one entry a row: a text, a list of tokens, a list of texts, a mapping, an array ..."""
 
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
-        """Predictions and what to store of the scores, one entry a row, from what a model gave.
+        """Predictions and what to store of the scores, one entry a row, from what a model gave (see Target)."""
 
-        That is [n_targets, n_outputs]: probabilities of classes, or predicted scores with n_outputs = 1.
-        """
+    @classmethod
+    def predictions(
+        cls,
+        predict: Callable[[Sequence[Any]], np.ndarray],
+        inputs: Sequence[Any],
+        table: pa.Table,
+        labels: Sequence[str],
+        options: Any,
+    ) -> pa.Table:
+        """The table of predictions of `table`; kinds that are scored in a closed loop let the model drive here."""
 
 
 def predictions_table(
@@ -95,6 +146,6 @@ def predictions_table(
     for name in table.column_names:
         if name in columns:
             raise InputError(f"the column {name!r} has the name of a column of the predictions: rename it")
-        if name not in ("id", *kind.input_fields, kind.label_field):
+        if name not in ("id", *kind.fields, *kind.optional_fields):
             columns[name] = table[name]
     return pa.table(columns)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from fmbench.data.rows import Rows
 from fmbench.errors import Problem
-from fmbench.tasks.kind import Readout
+from fmbench.tasks.defaults import Defaults
+from fmbench.tasks.kind import Readout, Target
 
 STRATA = 10
 
 
-class SentenceSimilarity:
+class SentenceSimilarity(Defaults):
     """Fields `sentence1`, `sentence2` and `score`, a number; a model predicts one number for each pair.
 
     Scores are kept to the precision of float32, as data sets are often stored, in their shortest decimal form: 3.4 is
@@ -29,7 +30,7 @@ class SentenceSimilarity:
     input_fields: ClassVar[tuple[str, ...]] = ("sentence1", "sentence2")
     label_field: ClassVar[str] = "score"
     readout: ClassVar[Readout] = "pair"
-    target: ClassVar[Literal["class", "score"]] = "score"
+    target: ClassVar[Target] = "score"
     metrics: ClassVar[tuple[str, ...]] = ("spearman", "pearson")
 
     @staticmethod

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from fmbench.data.rows import Rows
 from fmbench.errors import Problem
-from fmbench.tasks.kind import IGNORED, Readout
+from fmbench.tasks.defaults import Defaults
+from fmbench.tasks.kind import IGNORED, Readout, Target
 
 
-class TextClassification:
+class TextClassification(Defaults):
     """Fields `text` and `label`; a label is any string or number, kept as a string."""
 
     name: ClassVar[str] = "text-classification"
@@ -22,7 +23,7 @@ class TextClassification:
     input_fields: ClassVar[tuple[str, ...]] = ("text",)
     label_field: ClassVar[str] = "label"
     readout: ClassVar[Readout] = "sequence"
-    target: ClassVar[Literal["class", "score"]] = "class"
+    target: ClassVar[Target] = "class"
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
 
     @staticmethod
@@ -43,10 +44,6 @@ class TextClassification:
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
         return tuple(sorted(set(train["label"])))
-
-    @staticmethod
-    def score_range(train: dict[str, list[Any]]) -> tuple[float, float] | None:
-        return None
 
     @staticmethod
     def strata(rows: dict[str, list[Any]]) -> list[str]:

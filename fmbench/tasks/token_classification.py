@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from fmbench.data.rows import Rows
 from fmbench.errors import Problem
-from fmbench.tasks.kind import IGNORED, Readout
+from fmbench.tasks.defaults import Defaults
+from fmbench.tasks.kind import IGNORED, Readout, Target
 from fmbench.tasks.tags import iob2, is_tag, spans
 
 
-class TokenClassification:
+class TokenClassification(Defaults):
     """Fields `tokens` and `tags`, lists of equal length; tags of any usual scheme, kept as IOB2.
 
     Labels are the entity types; a model scores the tags `O`, `B-x`, `I-x`.
@@ -27,7 +28,7 @@ class TokenClassification:
     input_fields: ClassVar[tuple[str, ...]] = ("tokens",)
     label_field: ClassVar[str] = "tags"
     readout: ClassVar[Readout] = "token"
-    target: ClassVar[Literal["class", "score"]] = "class"
+    target: ClassVar[Target] = "class"
     metrics: ClassVar[tuple[str, ...]] = ("entity_f1", "entity_precision", "entity_recall", "token_accuracy")
 
     @staticmethod
@@ -49,10 +50,6 @@ class TokenClassification:
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
         return tuple(sorted({tag[2:] for tag in chain.from_iterable(train["tags"]) if tag != "O"}))
-
-    @staticmethod
-    def score_range(train: dict[str, list[Any]]) -> tuple[float, float] | None:
-        return None
 
     @staticmethod
     def strata(rows: dict[str, list[Any]]) -> list[str]:

@@ -113,7 +113,15 @@ def test_it_learns_a_tiny_task(adaptation: str, loader: str, kind: str, tmp_path
 
 
 def test_there_is_no_way_to_the_test_rows() -> None:
-    assert {field.name for field in fields(Examples)} == {"kind", "labels", "train", "validation", "score_range"}
+    assert {field.name for field in fields(Examples)} == {
+        "kind",
+        "labels",
+        "train",
+        "validation",
+        "score_range",
+        "side",
+        "options",
+    }
     assert not [name for name in dir(Examples) if "test" in name]
     assert not [field.name for field in fields(FitContext) if "test" in field.name]
 

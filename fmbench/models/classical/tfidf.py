@@ -58,7 +58,7 @@ class TfidfLogreg:
         targets = data.targets(data.train)
         kept = np.flatnonzero(targets != IGNORED)
         texts = data.inputs(data.train)
-        pipeline.fit([texts[i] for i in kept], targets[kept])
+        pipeline.fit([texts[int(i)] for i in kept], targets[kept])
         return FittedTfidf(pipeline, len(data.outputs))
 
 
