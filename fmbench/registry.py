@@ -104,6 +104,9 @@ KINDS = Registry(
         "text-classification": "fmbench.tasks.text_classification:TextClassification",
         "token-classification": "fmbench.tasks.token_classification:TokenClassification",
         "sentence-similarity": "fmbench.tasks.sentence_similarity:SentenceSimilarity",
+        "text-regression": "fmbench.tasks.text_regression:TextRegression",
+        "multi-label-classification": "fmbench.tasks.multi_label:MultiLabelClassification",
+        "multiple-choice": "fmbench.tasks.multiple_choice:MultipleChoice",
     },
 )
 
@@ -135,6 +138,8 @@ METRICS = Registry(
         "accuracy": "fmbench.measure.classification:accuracy",
         "macro_f1": "fmbench.measure.classification:macro_f1",
         "weighted_f1": "fmbench.measure.classification:weighted_f1",
+        "micro_f1": "fmbench.measure.classification:micro_f1",
+        "subset_accuracy": "fmbench.measure.classification:subset_accuracy",
         "entity_f1": "fmbench.measure.tagging:entity_f1",
         "entity_precision": "fmbench.measure.tagging:entity_precision",
         "entity_recall": "fmbench.measure.tagging:entity_recall",
@@ -142,6 +147,9 @@ METRICS = Registry(
         "token_accuracy": "fmbench.measure.tagging:token_accuracy",
         "spearman": "fmbench.measure.correlation:spearman",
         "pearson": "fmbench.measure.correlation:pearson",
+        "mae": "fmbench.measure.errors:mae",
+        "rmse": "fmbench.measure.errors:rmse",
+        "r2": "fmbench.measure.errors:r2",
     },
 )
 

@@ -24,7 +24,16 @@ class Finetune:
 
     version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "sentence-similarity",
+            "text-regression",
+            "multi-label-classification",
+            "multiple-choice",
+        }
+    )
 
     class Settings(Spec):
         epochs: int = Field(default=3, ge=1)

@@ -17,7 +17,16 @@ class Fit:
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"baseline", "network"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "sentence-similarity",
+            "text-regression",
+            "multi-label-classification",
+            "multiple-choice",
+        }
+    )
 
     class Settings(Spec):
         pass

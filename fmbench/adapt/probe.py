@@ -14,7 +14,7 @@ from fmbench.tasks.kind import IGNORED
 if TYPE_CHECKING:
     from fmbench.adapt.adaptation import Fitted
     from fmbench.engine.context import FitContext
-    from fmbench.engine.logistic import LogisticHead
+    from fmbench.engine.linear import LinearHead
     from fmbench.models.encoder import Encoder
     from fmbench.tasks.examples import Examples
 
@@ -22,7 +22,10 @@ SELECTION_TARGETS = 5_000
 
 
 class Probe:
-    """Pooled vectors for texts, first-subword vectors for tokens; standardised, then multinomial logistic regression.
+    """Pooled vectors for texts, first-subword vectors for tokens; standardised, then a linear model on them.
+
+    Classes by multinomial logistic regression, sets of classes by one logistic regression a class, scores by ridge
+    regression with the penalty 1 / C a row.
 
     The validation rows choose the layer (at the middle strength), then the strength. All layers come from one forward
     pass, shared by all seeds and settings. The regression itself has no randomness, so seeds agree and share it too;
@@ -31,7 +34,9 @@ class Probe:
 
     version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {"text-classification", "token-classification", "text-regression", "multi-label-classification"}
+    )
 
     class Settings(Spec):
         layers: list[int] | None = Field(
@@ -52,7 +57,7 @@ class Probe:
         from fmbench.engine.cache import content_key
         from fmbench.engine.devices import seed_everything
         from fmbench.engine.features import FrozenEncoder
-        from fmbench.engine.logistic import fit_logistic
+        from fmbench.engine.linear import fit_linear
 
         seed_everything(context.seed)
         encoder = FrozenEncoder(model, data.kind.readout, context.device)
@@ -63,14 +68,14 @@ class Probe:
 
         everything = np.arange(len(targets))
 
-        def fit(layer: int, rows: np.ndarray, strength: float) -> LogisticHead:
+        def fit(layer: int, rows: np.ndarray, strength: float) -> LinearHead:
             features = train.arrays[layer][rows], targets[rows]
             source = content_key([train.keys[layer]], rows)
-            return fit_logistic(*features, strength, settings.max_iter, context.cache, source)
+            return fit_linear(data.kind.target, *features, strength, settings.max_iter, context.cache, source)
 
         def score(layer: int, strength: float, rows: np.ndarray = part) -> float:
             head = fit(layer, rows, strength)
-            return context.validate(head.probabilities(validation.arrays[layer], len(data.outputs)))
+            return context.validate(head.scores(validation.arrays[layer], len(data.outputs)))
 
         layers = chosen_layers("probe", settings.layers, len(train.arrays))
         layer, strength = choose(layers, settings.C, score, context)
@@ -80,7 +85,7 @@ class Probe:
             rows = [few_shots(targets, shots, context.seed) for shots in settings.shots]
             curves["few_shot"] = [score(layer, strength, some) for some in rows]
         notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": train.from_cache}
-        predictor = FrozenPredictor(encoder, layer, partial(head.probabilities, n_outputs=len(data.outputs)))
+        predictor = FrozenPredictor(encoder, layer, partial(head.scores, n_outputs=len(data.outputs)))
         trainable = head.parameters
         once = FeaturesOnce(predictor, context.cache)
         return Fitted(predictor, encoder.parameters + trainable, trainable, curves, notes, once)
@@ -94,8 +99,10 @@ def _selection_part(n: int) -> np.ndarray:
 
 
 def few_shots(targets: np.ndarray, shots: int, seed: int) -> np.ndarray:
-    """The rows of `shots` random targets of every class, or of all where a class has fewer."""
+    """The rows of `shots` random targets of every class, or of all where a class has fewer; just `shots` of scores."""
     rng = np.random.default_rng([seed, shots])
+    if targets.ndim > 1 or targets.dtype.kind == "f":
+        return np.sort(rng.permutation(len(targets))[:shots])
     classes = np.unique(targets[targets != IGNORED])
     chosen = [rng.permutation(np.flatnonzero(targets == one))[:shots] for one in classes]
     return np.sort(np.concatenate(chosen))

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from fmbench.adapt.adaptation import Fitted
+from fmbench.adapt.heads import head_for
 from fmbench.engine.cache import ArrayCache
-from fmbench.engine.classifier import Classifier, SentenceEmbedder
 from fmbench.engine.context import FitContext
 from fmbench.engine.devices import Precision, device_of
 from fmbench.engine.embeddings import only_reached_rows
 from fmbench.engine.graphs import with_graphs
-from fmbench.engine.objective import CosineError, CrossEntropy, Objective, inverse_frequencies
-from fmbench.engine.predict import computed_tokens, pair_cosines, predict, softmax
+from fmbench.engine.objective import Objective
+from fmbench.engine.predict import computed_tokens, predict
 from fmbench.engine.sequences import Sequences
 from fmbench.engine.tokenize import Tokenize, tokenize_once
 from fmbench.engine.train import History, TrainSettings, train
@@ -36,6 +36,7 @@ class TrainedPredictor:
     Args:
         decode: what the network gives, [n, model.width] -> scores [n_targets, n_outputs].
         forward: computes `model(batch)` in a quicker way, once the weights no longer change.
+        prepare: inputs as the tokenizer wants them.
     """
 
     model: Any
@@ -44,13 +45,14 @@ class TrainedPredictor:
     precision: Precision
     decode: Callable[[np.ndarray], np.ndarray]
     forward: Callable[[Any], Any] | None = None
+    prepare: Callable[[Sequence[Any]], Sequence[Any]] = lambda inputs: inputs
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
         return self.run(self.encode(inputs))
 
     def encode(self, inputs: Sequence[Any]) -> Sequences:
         """Tokens of `inputs`."""
-        return self.tokenize(inputs)
+        return self.tokenize(self.prepare(inputs))
 
     def run(self, sequences: Sequences) -> np.ndarray:
         """Scores from tokens."""
@@ -71,7 +73,8 @@ class TokensOnce:
     cache: ArrayCache
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.predictor.run(tokenize_once(self.predictor.tokenize, inputs, self.cache))
+        prepared = self.predictor.prepare(inputs)
+        return self.predictor.run(tokenize_once(self.predictor.tokenize, prepared, self.cache))
 
 
 def fit_network(
@@ -96,19 +99,17 @@ def fit_network(
         network: the pretrained network inside `trunk`, if there is one; its embeddings are trained where data reach.
         enter: gives sequences the states of layers that are frozen and need not run again.
     """
-    pair = data.kind.readout == "pair"
-    head = SentenceEmbedder(trunk, pooling) if pair else Classifier(trunk, len(data.outputs), pooling, dropout)
-    model = head.to(device_of(context.device).place)
+    head = head_for(trunk, data, pooling, dropout, class_weights)
+    model = head.model.to(device_of(context.device).place)
     parameters = sum(p.numel() for p in model.parameters())
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    sequences = tokenize_once(tokenize, data.inputs(data.train), context.cache)
-    validation = tokenize_once(tokenize, data.inputs(data.validation), context.cache)
+    sequences = tokenize_once(tokenize, head.prepare(data.inputs(data.train)), context.cache)
+    validation = tokenize_once(tokenize, head.prepare(data.inputs(data.validation)), context.cache)
     if enter is not None:
         sequences, validation = enter(sequences), enter(validation)
-    objective = _objective(data, sequences, class_weights)
-    decode = pair_cosines if pair else softmax
+    objective = head.objective(sequences, data.targets(data.train))
     precision = device_of(context.device).predict_precision(settings.precision)
-    training = TrainedPredictor(model, tokenize, context.device, precision, decode)
+    training = TrainedPredictor(model, tokenize, context.device, precision, head.decode, prepare=head.prepare)
     with only_reached_rows(network, sequences.ids) if network is not None else nullcontext():
         history = train(model, objective, lambda: training.run(validation), settings, context, rng)
     predictor = replace(training, forward=with_graphs(model, device_of(context.device)))
@@ -130,15 +131,6 @@ def fit_network(
         _training_work(model, sequences, objective, history, settings),
         history.seconds,
     )
-
-
-def _objective(data: Examples, sequences: Sequences, class_weights: bool) -> Objective:
-    targets = data.targets(data.train)
-    if data.kind.readout == "pair":
-        assert data.score_range is not None
-        low, high = data.score_range
-        return CosineError(sequences, (targets - low) / (high - low))
-    return CrossEntropy(sequences, targets, inverse_frequencies(targets, len(data.outputs)) if class_weights else None)
 
 
 def _work(model: Any, sequences: Sequences, padded_tokens: int | None, batch_tokens: int, precision: Precision) -> Work:

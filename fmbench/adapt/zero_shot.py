@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 class ZeroShot:
-    """The cosine of the two texts' vectors, pooled over the last layer as the model's settings say."""
+    """Cosines of texts' vectors, pooled over the last layer as the model's settings say.
+
+    The similarity of a pair is its cosine; the options of a question share the softmax of their cosines with it
+    over a temperature of 0.05.
+    """
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity", "multiple-choice"})
 
     class Settings(Spec):
         pass
@@ -30,6 +34,12 @@ class ZeroShot:
         from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.predict import pair_cosines
 
+        if data.kind.readout == "choice":
+            from fmbench.adapt.choices import CosineChoice
+
+            texts = FrozenEncoder(model, "sequence", context.device)
+            chooser = CosineChoice(texts, len(data.outputs))
+            return Fitted(chooser, texts.parameters, 0, {}, {"execution": texts.path, "layer": texts.n_layers})
         encoder = FrozenEncoder(model, data.kind.readout, context.device)
         notes = {"execution": encoder.path, "layer": encoder.n_layers}
         predictor = FrozenPredictor(encoder, encoder.n_layers, pair_cosines)

@@ -33,7 +33,7 @@ class LogisticHead:
         """Free numbers: two classes need one row of weights."""
         return int(self.weights.size) // (2 if len(self.classes) == 2 else 1)
 
-    def probabilities(self, features: np.ndarray, n_outputs: int) -> np.ndarray:
+    def scores(self, features: np.ndarray, n_outputs: int) -> np.ndarray:
         """Features [n, hidden] -> probabilities [n, n_outputs]; classes that were not seen get 0."""
         logits = features @ self.weights[:, :-1].T.astype(features.dtype) + self.weights[:, -1]
         scores = np.zeros((len(features), n_outputs))

@@ -75,6 +75,65 @@ class CosineError:
         return F.mse_loss(cosine, device.send(self.targets[index]), reduction="sum")
 
 
+class SquaredError:
+    """Squared error of one number a sequence.
+
+    Args:
+        targets: float64 [n], scaled to about [0, 1].
+    """
+
+    def __init__(self, sequences: Sequences, targets: np.ndarray) -> None:
+        self.sequences, self.targets = sequences, targets.astype(np.float32)
+        self.lengths = sequences.lengths
+
+    def weight(self, index: np.ndarray) -> float:
+        return float(max(len(index), 1))
+
+    def loss(self, model: Any, index: np.ndarray, device: Device) -> Tensor:
+        found = model(self.sequences.batch(index, device)).float()[:, 0]
+        return F.mse_loss(found, device.send(self.targets[index]), reduction="sum")
+
+
+class BinaryCrossEntropy:
+    """Cross-entropy of each class on its own, summed over classes (multi-label).
+
+    Args:
+        targets: [n, n_outputs], 0 or 1.
+    """
+
+    def __init__(self, sequences: Sequences, targets: np.ndarray) -> None:
+        self.sequences, self.targets = sequences, targets.astype(np.float32)
+        self.lengths = sequences.lengths
+
+    def weight(self, index: np.ndarray) -> float:
+        return float(max(len(index), 1))
+
+    def loss(self, model: Any, index: np.ndarray, device: Device) -> Tensor:
+        logits = model(self.sequences.batch(index, device)).float()
+        return F.binary_cross_entropy_with_logits(logits, device.send(self.targets[index]), reduction="sum")
+
+
+class ChoiceCrossEntropy:
+    """Cross-entropy over the options of each question, a sequence and a logit an option.
+
+    Args:
+        sequences: k n of them; question i has the sequences k i .. k i + k - 1.
+        targets: int64 [n], the right option.
+    """
+
+    def __init__(self, sequences: Sequences, targets: np.ndarray, k: int) -> None:
+        self.sequences, self.targets, self.k = sequences, targets, k
+        self.lengths = sequences.lengths.reshape(-1, k).sum(axis=1)
+
+    def weight(self, index: np.ndarray) -> float:
+        return float(max(len(index), 1))
+
+    def loss(self, model: Any, index: np.ndarray, device: Device) -> Tensor:
+        options = (self.k * index[:, None] + np.arange(self.k)).ravel()
+        logits = model(self.sequences.batch(options, device)).float().view(-1, self.k)
+        return F.cross_entropy(logits, device.send(self.targets[index]), reduction="sum")
+
+
 def inverse_frequencies(targets: np.ndarray, n_outputs: int) -> np.ndarray:
     """Class weights, float32 [n_outputs]: inverse frequency, with mean 1 over the classes that occur; others get 1."""
     counts = np.bincount(targets[targets != IGNORED], minlength=n_outputs).astype(np.float64)

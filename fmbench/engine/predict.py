@@ -94,5 +94,16 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of each class on its own in float64, [n, n_outputs]."""
+    wide = logits.astype(np.float64)
+    return np.asarray(np.where(wide >= 0, 1 / (1 + np.exp(-np.abs(wide))), 1 - 1 / (1 + np.exp(-np.abs(wide)))))
+
+
+def choices_softmax(logits: np.ndarray, k: int) -> np.ndarray:
+    """Logits of options, [k n, 1], those of a question in turn -> their probabilities, [n, k]."""
+    return softmax(logits.reshape(-1, k))
+
+
 def _batches(lengths: np.ndarray, budget: int, device: Device) -> Iterator[np.ndarray]:
     return static_batches(lengths, budget) if device.static_shapes else token_budget_batches(lengths, budget)

@@ -15,9 +15,10 @@ from fmbench.engine.sequences import Sequences
 from fmbench.models.encoder import Encoder, weights_sha256
 from fmbench.models.nets.words import WordTokenizer
 from fmbench.tasks.kind import Readout as Readout
+from fmbench.tasks.texts import joined
 
 Tokenize = Callable[[Sequence[Any]], Sequences]
-VERSION = 1
+VERSION = 2
 
 
 class SubwordTokenizer:
@@ -26,17 +27,21 @@ class SubwordTokenizer:
     Texts longer than `max_length` subwords are cut, and counted. Sentences of words are not cut but split at word
     boundaries into several sequences (a single word that is longer loses its end, and is counted); each word is read at
     its first subword (at the first special token if it has none, as a lone control character does). A pair of texts
-    becomes two sequences.
+    becomes two sequences; two texts that are read as one become one, with the model's separator between them and the
+    longer one cut first. All tokens are of type 0, as in the RoBERTa family and in sentence-transformers' training. A
+    question with its options becomes one such sequence an option.
 
     Args:
         tokenizer: a fast tokenizer.
-        readout: "sequence" for texts, "token" for lists of words, "pair" for lists of two texts.
+        readout: "sequence" for texts or lists of two, "token" for lists of words, "pair" for lists of two texts,
+            "choice" for lists of a text and its options.
         max_length: most tokens of a sequence, special ones included.
     """
 
     def __init__(self, tokenizer: Any, readout: Readout, max_length: int) -> None:
         self.prefix, self.suffix = _special_tokens(tokenizer)
         self.readout, self.max_length = readout, max_length
+        self.middle = _between(tokenizer, self.prefix, self.suffix)
         self.room = max_length - len(self.prefix) - len(self.suffix)
         self.backend = copy.deepcopy(tokenizer.backend_tokenizer)
         self.backend.no_truncation()
@@ -46,19 +51,43 @@ class SubwordTokenizer:
         """Tokenise `inputs`."""
         if self.readout == "token":
             return self._sentences(inputs)
-        return self._texts([text for pair in inputs for text in pair] if self.readout == "pair" else list(inputs))
+        if self.readout == "pair":
+            return self._texts([text for pair in inputs for text in pair])
+        if self.readout == "choice":
+            return self._pairs([[prompt, option] for prompt, *options in inputs for option in options])
+        return self._pairs(inputs) if inputs and not isinstance(inputs[0], str) else self._texts(list(inputs))
 
     @cached_property
     def key(self) -> str:
         """A hash of everything that decides what tokens a text becomes."""
         return content_key(
-            [VERSION, tokenizers.__version__, self.backend.to_str(), self.prefix, self.suffix, self.readout, self.room]
+            [
+                VERSION,
+                tokenizers.__version__,
+                self.backend.to_str(),
+                self.prefix,
+                self.middle,
+                self.suffix,
+                self.readout,
+                self.room,
+            ]
         )
 
     def _texts(self, texts: list[str]) -> Sequences:
         encoded = [one.ids for one in self.backend.encode_batch_fast(texts, add_special_tokens=False)]
         cut = sum(len(ids) > self.room for ids in encoded)
         return _flat([[*self.prefix, *ids[: self.room], *self.suffix] for ids in encoded], cut=cut)
+
+    def _pairs(self, inputs: Sequence[Sequence[str]]) -> Sequences:
+        encoded = [
+            one.ids for one in self.backend.encode_batch_fast([t for p in inputs for t in p], add_special_tokens=False)
+        ]
+        rows, cut, room = [], 0, self.room - len(self.middle)
+        for first, second in zip(encoded[::2], encoded[1::2], strict=True):
+            keep_first, keep_second = _longest_first(len(first), len(second), room)
+            cut += len(first) + len(second) > room
+            rows.append([*self.prefix, *first[:keep_first], *self.middle, *second[:keep_second], *self.suffix])
+        return _flat(rows, cut=cut)
 
     def _sentences(self, inputs: Sequence[Sequence[str]]) -> Sequences:
         encoded = self.backend.encode_batch(list(inputs), is_pretokenized=True, add_special_tokens=False)
@@ -124,7 +153,7 @@ def word_tokenizer(tokenizer: WordTokenizer, readout: Readout, max_length: int) 
         return texts([text for pair in inputs for text in pair])
 
     def texts(inputs: Sequence[Any]) -> Sequences:
-        split = [tokenizer.words(text) for text in inputs]
+        split = [tokenizer.words(joined(text)) for text in inputs]
         return _flat(
             [tokenizer.encode(words[:max_length]) for words in split],
             cut=sum(len(words) > max_length for words in split),
@@ -134,7 +163,10 @@ def word_tokenizer(tokenizer: WordTokenizer, readout: Readout, max_length: int) 
         pieces = [words[i : i + max_length] for words in inputs for i in range(0, len(words), max_length)]
         return _flat([tokenizer.encode(piece) for piece in pieces], [list(range(len(piece))) for piece in pieces])
 
-    return {"sequence": texts, "token": sentences, "pair": pairs}[readout]
+    def options(inputs: Sequence[Any]) -> Sequences:
+        return texts([[prompt, option] for prompt, *rest in inputs for option in rest])
+
+    return {"sequence": texts, "token": sentences, "pair": pairs, "choice": options}[readout]
 
 
 def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -145,6 +177,22 @@ def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
         if full[start : start + len(bare)] == bare:
             return full[:start], full[start + len(bare) :]
     return [], []
+
+
+def _between(tokenizer: Any, prefix: list[int], suffix: list[int]) -> list[int]:
+    """What the tokenizer puts between two texts that it reads as one."""
+    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+    full = tokenizer("a", "a", add_special_tokens=True)["input_ids"]
+    return list(full[len(prefix) + len(bare) : len(full) - len(suffix) - len(bare)])
+
+
+def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many tokens of two texts stay if the longer one is cut first until both fit (transformers' longest_first)."""
+    excess = max(0, first + second - room)
+    alone = min(excess, abs(first - second))
+    first, second = (first - alone, second) if first > second else (first, second - alone)
+    rest = excess - alone
+    return max(0, first - rest // 2), max(0, second - (rest - rest // 2))
 
 
 def _chunks(ids: list[int], words: list[int | None], n_words: int, room: int) -> list[tuple[list[int], list[int]]]:

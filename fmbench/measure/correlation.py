@@ -13,7 +13,7 @@ from fmbench.measure.metric import Sample, Scored
 from fmbench.stats import correlation
 from fmbench.stats.intervals import DRAWS, Interval, across_seeds, cluster_index, percentile, resampled_weights
 
-KINDS = frozenset({"sentence-similarity"})
+KINDS = frozenset({"sentence-similarity", "text-regression"})
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,15 @@ class BiLSTM:
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["network"]] = "network"
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "text-regression",
+            "multi-label-classification",
+            "multiple-choice",
+        }
+    )
 
     class Settings(Spec):
         embedding_size: int = Field(default=64, ge=1)

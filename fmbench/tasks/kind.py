@@ -13,8 +13,15 @@ from fmbench.errors import InputError, Problem
 from fmbench.suite.schema import Spec, Split
 
 IGNORED = -100
-Readout = Literal["sequence", "token", "pair", "none"]
-"""What of a text gives one target: a whole text, each token of it, or two texts together; "none" if no text is read."""
+Readout = Literal["sequence", "token", "pair", "choice", "none"]
+"""What of the input gives one target.
+
+sequence  a text, or a list of two texts that are read as one
+token     each token of a list
+pair      two texts, each read by itself
+choice    a list of a text and the options that may follow it
+none      no text is read
+"""
 Target = Literal["class", "classes", "score", "vector", "ranking", "choice"]
 """What a model answers for each target:
 
@@ -23,7 +30,7 @@ classes  the probability of each class on its own, [n_targets, n_outputs] (multi
 score    a number on a scale, [n_targets, 1]
 vector   several numbers (a forecast), [n_targets, n_outputs]
 ranking  the best outputs in order, as their numbers, int64 [n_targets, k], -1 where there are no more
-choice   the probability of each option of the row itself, [n_targets, most options], 0 beyond a row's own
+choice   the probability of each option of the row itself, [n_targets, n_outputs]
 """
 
 

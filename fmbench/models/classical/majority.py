@@ -14,11 +14,20 @@ from fmbench.tasks.kind import IGNORED, Kind
 
 
 class Majority:
-    """Scores every target with the class shares of the training targets, or predicts their mean score."""
+    """Gives every target the shares of the classes in the training targets, or their mean score."""
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["baseline"]] = "baseline"
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "sentence-similarity",
+            "text-regression",
+            "multi-label-classification",
+            "multiple-choice",
+        }
+    )
 
     class Settings(Spec):
         pass
@@ -37,8 +46,8 @@ class Majority:
 
     def fit(self, data: Examples, seed: int) -> FittedMajority:
         targets = data.targets(data.train)
-        if data.kind.target == "score":
-            return FittedMajority(data.kind, np.array([targets.mean()]))
+        if data.kind.target in ("score", "classes", "vector"):
+            return FittedMajority(data.kind, np.atleast_1d(targets.mean(axis=0, dtype=np.float64)))
         counts = np.bincount(targets[targets != IGNORED], minlength=len(data.outputs))
         return FittedMajority(data.kind, counts / counts.sum())
 

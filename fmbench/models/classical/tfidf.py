@@ -1,4 +1,4 @@
-"""TF-IDF and logistic regression: the classical baseline for texts."""
+"""TF-IDF and a linear model: the classical baseline for texts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from fmbench.models.loader import Identity
 from fmbench.suite.schema import Model, Spec
 from fmbench.tasks.examples import Examples
 from fmbench.tasks.kind import IGNORED
+from fmbench.tasks.texts import joined
 
 
 class TfidfLogreg:
-    """Word 1-2-grams and character 2-5-grams, sublinear TF-IDF, then multinomial logistic regression."""
+    """Word 1-2-grams and character 2-5-grams, sublinear TF-IDF, then a linear model.
+
+    Classes by multinomial logistic regression, sets of classes by one a class, scores by ridge regression with the
+    penalty 1 / C.
+    """
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["baseline"]] = "baseline"
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {"text-classification", "multi-label-classification", "text-regression"}
+    )
 
     class Settings(Spec):
         C: float = Field(default=10.0, gt=0, description="inverse regularisation strength")
@@ -43,7 +50,6 @@ class TfidfLogreg:
 
     def fit(self, data: Examples, seed: int) -> FittedTfidf:
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline, make_union
 
         words = TfidfVectorizer(ngram_range=(1, self.settings.word_ngrams), sublinear_tf=True, token_pattern=r"\S+")
@@ -52,23 +58,38 @@ class TfidfLogreg:
             parts.append(
                 TfidfVectorizer(analyzer="char_wb", ngram_range=(2, self.settings.char_ngrams), sublinear_tf=True)
             )
-        pipeline = make_pipeline(
-            make_union(*parts), LogisticRegression(C=self.settings.C, max_iter=2000, random_state=seed)
-        )
+        pipeline = make_pipeline(make_union(*parts), _linear(data.kind.target, self.settings.C, seed))
         targets = data.targets(data.train)
-        kept = np.flatnonzero(targets != IGNORED)
+        kept = np.flatnonzero(targets != IGNORED) if targets.ndim == 1 else np.arange(len(targets))
         texts = data.inputs(data.train)
-        pipeline.fit([texts[int(i)] for i in kept], targets[kept])
+        pipeline.fit([joined(texts[int(i)]) for i in kept], targets[kept])
         return FittedTfidf(pipeline, len(data.outputs))
+
+
+def _linear(target: str, C: float, seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.multiclass import OneVsRestClassifier
+
+    if target == "score":
+        return Ridge(alpha=1 / C)
+    regression = LogisticRegression(C=C, max_iter=2000, random_state=seed)
+    return OneVsRestClassifier(regression) if target == "classes" else regression
 
 
 class FittedTfidf:
     def __init__(self, pipeline: Any, n_outputs: int) -> None:
         self.pipeline, self.n_outputs = pipeline, n_outputs
-        regression = pipeline[-1]
-        self.parameters = int(regression.coef_.size + regression.intercept_.size)
+        linear = pipeline[-1]
+        fitted = [one for one in getattr(linear, "estimators_", [linear]) if hasattr(one, "coef_")]
+        self.parameters = sum(int(one.coef_.size + np.size(one.intercept_)) for one in fitted)
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        texts = [joined(text) for text in inputs]
+        if not hasattr(self.pipeline, "predict_proba"):
+            return np.asarray(self.pipeline.predict(texts), dtype=np.float64).reshape(-1, 1)
+        found = self.pipeline.predict_proba(texts)
+        if hasattr(self.pipeline[-1], "estimators_"):
+            return np.asarray(found)
         scores = np.zeros((len(inputs), self.n_outputs))
-        scores[:, self.pipeline.classes_] = self.pipeline.predict_proba(inputs)
+        scores[:, self.pipeline.classes_] = found
         return scores

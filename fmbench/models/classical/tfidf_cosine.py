@@ -1,4 +1,4 @@
-"""The cosine of TF-IDF vectors: the classical baseline for the similarity of texts."""
+"""The cosine of TF-IDF vectors: the classical baseline for the similarity of texts, and for options of a question."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TfidfCosine:
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["baseline"]] = "baseline"
-    kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity", "multiple-choice"})
 
     class Settings(Spec):
         char_ngrams: int = Field(default=5, ge=0, le=8, description="longest character n-gram; 0 for whole words")
@@ -48,18 +48,29 @@ class TfidfCosine:
         terms = {"analyzer": "char_wb", "ngram_range": (min(2, longest), longest)} if longest else {}
         vectorizer = TfidfVectorizer(sublinear_tf=self.settings.sublinear_tf, **terms)
         try:
-            vectorizer.fit([text for pair in data.inputs(data.train) for text in pair])
+            vectorizer.fit([text for texts in data.inputs(data.train) for text in texts])
         except ValueError as error:
             raise CellFailed(f"tfidf-cosine: {error}") from None
-        return FittedTfidfCosine(vectorizer)
+        return FittedTfidfCosine(vectorizer, len(data.outputs), data.kind.readout == "choice")
 
 
 class FittedTfidfCosine:
-    def __init__(self, vectorizer: Any) -> None:
-        self.vectorizer = vectorizer
+    def __init__(self, vectorizer: Any, n_outputs: int, options: bool) -> None:
+        self.vectorizer, self.n_outputs, self.options = vectorizer, n_outputs, options
         self.parameters = len(vectorizer.vocabulary_)
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        """Cosines, float64 [n_pairs, 1]; 0 where a text has no known term."""
+        """Cosines, float64 [n_pairs, 1], 0 where a text has no known term; or probabilities of options."""
+        if self.options:
+            return self._options(inputs)
         first, second = (self.vectorizer.transform([pair[i] for pair in inputs]) for i in (0, 1))
         return np.asarray(first.multiply(second).sum(axis=1), dtype=np.float64).reshape(-1, 1)
+
+    def _options(self, inputs: Sequence[Any]) -> np.ndarray:
+        """[n, n_outputs]: options in proportion to exp(cosine with the question / 0.05)."""
+        scores = np.zeros((len(inputs), self.n_outputs))
+        for i, (question, *options) in enumerate(inputs):
+            vectors = self.vectorizer.transform([question, *options[: self.n_outputs]])
+            cosines = (vectors[1:] @ vectors[0].T).toarray()[:, 0]
+            scores[i, : len(cosines)] = np.exp((cosines - cosines.max()) / 0.05)
+        return scores / scores.sum(axis=1, keepdims=True)
