@@ -91,7 +91,9 @@ class CalibrationError(NamedTuple):
         ece: as measured.
         floor, floor_low, floor_high: mean and central 95 % of the ECE under perfect calibration.
         corrected: `ece - floor`, which may be below 0.
-        interval: 95 % interval of `corrected`.
+        interval: 95 % interval of the true error within these bins: its lower end takes the whole floor off, which is
+            right for a calibrated model, its upper end nothing, which is right for a badly calibrated one. It covers
+            at least 95 % of both.
     """
 
     ece: float
@@ -116,10 +118,10 @@ def calibration_error(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> CalibrationError:
-    """Equal-mass ECE, its null floor, and the bias-corrected ECE with an interval.
+    """Equal-mass ECE with an interval, its null floor, and the bias-corrected ECE.
 
     The bins are those of the sample, in every draw. A resampled ECE holds the noise twice, so the draws are moved to
-    have their mean at the ECE before the floor is taken off.
+    have their mean at the measured ECE.
 
     Args:
         confidence: probability of what was predicted, [n].
@@ -134,7 +136,8 @@ def calibration_error(
     null = null_ece(confidence, where, SIMULATIONS, np.random.default_rng(seed))
     floor, low, high = float(null.mean()), *(float(end) for end in np.percentile(null, [2.5, 97.5]))
     resampled = ece(bootstrap.sums)
-    interval = percentile(resampled - np.nanmean(resampled) + measured - floor, 0.95, bootstrap.method)
+    drawn = percentile(resampled - np.nanmean(resampled) + measured, 0.95, bootstrap.method)
+    interval = Interval(max(0.0, drawn.low - floor), drawn.high, drawn.method)
     return CalibrationError(measured, floor, low, high, measured - floor, interval, len(np.unique(where)))
 
 
@@ -162,7 +165,7 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     from scipy.optimize import brentq
 
     z = np.asarray(logits, dtype=np.float64)
-    z = z - z.max(axis=1, keepdims=True)
+    z = np.maximum(z - z.max(axis=1, keepdims=True), -1e6)
     wanted = z[np.arange(len(z)), labels].mean()
 
     def slope(log_inverse: float) -> float:

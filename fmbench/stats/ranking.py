@@ -22,7 +22,7 @@ def auroc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.n
         float64 [draws]; NaN where a draw has items of one class only.
     """
     positive = np.asarray(positive, dtype=bool)
-    groups, at = np.unique(scores, return_inverse=True)
+    at = np.unique(scores, return_inverse=True)[1]
     order = np.argsort(at[~positive], kind="stable")
     seen = np.zeros((len(weights), (~positive).sum() + 1))
     np.cumsum(weights[:, np.flatnonzero(~positive)[order]], axis=1, dtype=np.float64, out=seen[:, 1:])
@@ -95,7 +95,7 @@ def selective_risk(confidence: np.ndarray, wrong: np.ndarray, coverage: float) -
 
 
 def risk_coverage(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage and risk at every threshold, from the most confident items to all: both float64 [distinct confidences]."""
+    """Coverage and risk at every threshold, the most confident items first: both float64 [distinct confidences]."""
     at, risk = _selective(confidence, wrong, np.ones((1, len(wrong))))
     return np.cumsum(at[0]) / len(wrong), risk[0]
 
