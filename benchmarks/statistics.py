@@ -28,7 +28,7 @@ def ours(statistics: np.ndarray) -> tuple[float, float]:
 
 
 def scipys(statistics: np.ndarray) -> tuple[float, float]:
-    """The same from scipy's percentile bootstrap over rows, in its vectorised form."""
+    """The same from scipy's percentile bootstrap in its vectorised form, of the counts summed over types."""
     columns = tuple(statistics.sum(axis=1).T)
 
     def score(right: np.ndarray, predicted: np.ndarray, gold: np.ndarray, axis: int = -1) -> np.ndarray:

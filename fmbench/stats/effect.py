@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fmbench.stats.bootstrap import DRAWS
+from fmbench.stats.bootstrap import DRAWS, resampled_weights
 from fmbench.stats.intervals import Interval, percentile
 
 MEANINGFUL = 0.75
@@ -34,7 +34,7 @@ def improvement_interval(
     rng = np.random.default_rng(seed)
     total = np.zeros(draws)
     for x, y in zip(a, b, strict=True):
-        chosen, other = (rng.multinomial(len(s), np.full(len(s), 1 / len(s)), size=draws) / len(s) for s in (x, y))
+        chosen, other = (np.concatenate([*resampled_weights(len(s), draws, rng)]) / len(s) for s in (x, y))
         total += ((chosen @ _wins(x, y)) * other).sum(axis=1)
     return percentile(total / len(a), level, method)
 

@@ -67,7 +67,7 @@ def covariance_of_means(scores: np.ndarray, clusters: Sequence[object] | None = 
     """Covariances of the means of several systems on the same items, [m, n] -> [m, m].
 
     `sum_i x_i y_i / (n (n - 1))` of the centred scores, and with clusters `sum_(i != j in c) x_i y_j / n^2` on top
-    (Miller 2024, arXiv 2411.00640, equation 4).
+    (Miller 2024, arXiv 2411.00640).
 
     Raises:
         ValueError: fewer than two items.

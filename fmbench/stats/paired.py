@@ -91,7 +91,7 @@ def _tango_excess(b: np.ndarray, c: np.ndarray, n: int, difference: np.ndarray) 
 
 
 def _tango_deviation(b: np.ndarray, c: np.ndarray, n: int, difference: np.ndarray) -> np.ndarray:
-    """Standard deviation of b - c at the most likely P(only B right) for that difference (Tango's equation 6)."""
+    """Standard deviation of b - c at the most likely P(only B right) for that difference."""
     linear = -b - c + (2 * n - b + c) * difference
     constant = -c * difference * (1 - difference)
     only_b = (np.sqrt(np.maximum(0.0, linear**2 - 8 * n * constant)) - linear) / (4 * n)

@@ -46,7 +46,7 @@ def test_items_are_drawn_once_for_all_seeds() -> None:
 def test_variance_is_that_of_the_items_and_that_of_the_seeds(item: float, seed: float) -> None:
     """sigma_seed^2 / K + sigma_item^2 / n at K = 20, n = 400, where t is nearly normal."""
     widths = []
-    for r in range(150):
+    for r in range(100):
         found = over_seeds(simulate(np.random.default_rng([2, r]), 400, 20, item, seed), ratio, draws=500, seed=r)
         widths.append((found.high - found.low) / (2 * 1.959964))
     t_factor = (2.093024 / 1.959964) ** 2
@@ -102,13 +102,13 @@ def test_pigeonhole_with_three_seeds_covers_far_too_little() -> None:
 def test_two_levels_cover_seeds_that_have_items_of_their_own_and_not_shared_ones() -> None:
     """Twenty runs of 200 items: item effects that are each run's own, or the same in all runs."""
     own, shared = [], []
-    for r in range(150):
+    for r in range(100):
         rng = np.random.default_rng([8, r])
         effects = rng.normal(0.5, 0.04, 20)
         nested = [with_ones(effect + rng.normal(0, 0.4, 200)) for effect in effects]
-        own.append(two_level(nested, ratio, draws=150, seed=r))
+        own.append(two_level(nested, ratio, draws=100, seed=r))
         items = rng.normal(0, 0.4, 200)
-        shared.append(two_level([with_ones(effect + items) for effect in effects], ratio, draws=150, seed=r))
+        shared.append(two_level([with_ones(effect + items) for effect in effects], ratio, draws=100, seed=r))
     assert coverage(own, 0.5) >= 0.95, "the items' variance counts twice: wide, never narrow"
     assert coverage(shared, 0.5) < 0.75
 
