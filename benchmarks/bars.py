@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import finetuning, harness, inference, probing, roofline
+from benchmarks import finetuning, harness, inference, probing, roofline, statistics
 from benchmarks.pairs import Pair
 from benchmarks.sizes import Size
 from benchmarks.workloads import missing_data
@@ -142,5 +142,23 @@ BARS = (
         harness.build,
         data=(),
         rounds=1,
+    ),
+    Bar(
+        "bootstrap",
+        "entity F1 with interval, 10,000 sentences x 1,000 draws",
+        "a limit of 0.2 s",
+        1.0,
+        "under 0.2 s",
+        statistics.within_limit,
+        data=(),
+    ),
+    Bar(
+        "bootstrap-scipy",
+        "the same",
+        "scipy.stats.bootstrap, vectorised",
+        1.0,
+        "1x, with each type counted too",
+        statistics.beside_scipy,
+        data=(),
     ),
 )

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from benchmarks.pairs import Quality
 from fmbench.registry import METRICS
-from fmbench.stats.intervals import DRAWS, resampled_sums
+from fmbench.stats.bootstrap import DRAWS, resampled_sums
 from fmbench.tasks.examples import Examples
 from fmbench.tasks.kind import predictions_table
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from fmbench.measure.counted import CountMetric
-from fmbench.measure.metric import Counts, f1, macro, micro, recall, weighted
+from fmbench.measure.metric import Counts
+from fmbench.stats.sums import f1, macro, micro, recall, weighted
 
 SETS = frozenset({"multi-label-classification"})
 CHOICES = frozenset({"multiple-choice"})

@@ -11,7 +11,9 @@ import pyarrow as pa
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.metric import Sample, Scored
 from fmbench.stats import correlation
-from fmbench.stats.intervals import DRAWS, Interval, across_seeds, cluster_index, percentile, resampled_weights
+from fmbench.stats.bootstrap import resampled_scores
+from fmbench.stats.intervals import Interval, percentile
+from fmbench.stats.seeds import across_seeds
 
 KINDS = frozenset({"sentence-similarity", "text-regression"})
 
@@ -57,13 +59,11 @@ class Correlation:
 
     def _resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None) -> list[np.ndarray]:
         """Scores [draws] of each run, every draw with the same items (or whole clusters) in all of them."""
-        index = np.arange(len(runs[0])) if clusters is None else cluster_index(clusters)
-        parts: list[list[np.ndarray]] = [[] for _ in runs]
-        for drawn in resampled_weights(int(index.max()) + 1, DRAWS, np.random.default_rng(0)):
-            weights = drawn[:, index]
-            for scores, pairs in zip(parts, runs, strict=True):
-                scores.append(self.coefficient(pairs[:, 0], pairs[:, 1], weights))
-        return [np.concatenate(scores) for scores in parts]
+
+        def of(pairs: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+            return lambda weights: self.coefficient(pairs[:, 0], pairs[:, 1], weights)
+
+        return resampled_scores([of(pairs) for pairs in runs], len(runs[0]), clusters)
 
 
 spearman = Correlation("spearman", KINDS, correlation.spearman)

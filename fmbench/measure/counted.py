@@ -9,9 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from fmbench.measure.measurement import Measurement
-from fmbench.measure.metric import GOLD, TP, Counts, Sample, Scored
+from fmbench.measure.metric import Counts, Sample, Scored
 from fmbench.measure.report import report_measurements
-from fmbench.stats.intervals import Bootstrap, Interval, Value, over_seeds, wilson
+from fmbench.stats.bootstrap import Bootstrap, Value
+from fmbench.stats.intervals import Interval, wilson
+from fmbench.stats.seeds import over_seeds
+from fmbench.stats.sums import GOLD, TP
 
 
 @dataclass(frozen=True)

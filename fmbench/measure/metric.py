@@ -1,4 +1,4 @@
-"""What every metric offers; and scores as functions of counts: true positives, predicted and gold, for each label."""
+"""What every metric offers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from fmbench.measure.measurement import Measurement
 from fmbench.stats.intervals import Interval
 
 T = TypeVar("T")
-TP, PREDICTED, GOLD = 0, 1, 2
 
 
 class Counts(NamedTuple):
@@ -91,49 +90,3 @@ class Metric(Protocol):
 
     def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
         """Interval of the mean over training seeds, from the statistics of each, over the same items in order."""
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(whole > 0, part / whole, np.nan)
-
-
-def precision(sums: np.ndarray) -> np.ndarray:
-    """Share of the predicted that is right, [..., 3] -> [...]; NaN where nothing was predicted."""
-    return _ratio(sums[..., TP], sums[..., PREDICTED])
-
-
-def recall(sums: np.ndarray) -> np.ndarray:
-    """Share of the gold that was found, [..., 3] -> [...]; NaN where there is no gold."""
-    return _ratio(sums[..., TP], sums[..., GOLD])
-
-
-def f1(sums: np.ndarray) -> np.ndarray:
-    """2 TP / (predicted + gold), [..., 3] -> [...]; NaN where there is neither."""
-    return _ratio(2 * sums[..., TP], sums[..., PREDICTED] + sums[..., GOLD])
-
-
-def micro(score: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """`score` of the counts summed over labels."""
-    return lambda sums: score(sums.sum(axis=-2))
-
-
-def macro(score: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Mean of `score` over the labels in gold or prediction; undefined terms count as 0, as in scikit-learn."""
-
-    def value(sums: np.ndarray) -> np.ndarray:
-        occurs = (sums[..., PREDICTED] + sums[..., GOLD]) > 0
-        scores = np.where(occurs, np.nan_to_num(score(sums)), 0.0)
-        return _ratio(scores.sum(axis=-1), occurs.sum(axis=-1))
-
-    return value
-
-
-def weighted(score: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Mean of `score` over labels, weighted by their share of the gold."""
-
-    def value(sums: np.ndarray) -> np.ndarray:
-        gold = sums[..., GOLD]
-        return _ratio((np.nan_to_num(score(sums)) * gold).sum(axis=-1), gold.sum(axis=-1))
-
-    return value

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fmbench.measure.measurement import Measurement, measured
-from fmbench.measure.metric import GOLD, Counts, f1, macro, micro, precision, recall, weighted
-from fmbench.stats.intervals import Bootstrap, Value
+from fmbench.measure.metric import Counts
+from fmbench.stats.bootstrap import Bootstrap, Value
+from fmbench.stats.sums import GOLD, f1, macro, micro, precision, recall, weighted
 
 SCORES = {"precision": precision, "recall": recall, "f1": f1}
 AVERAGES = {"micro": micro, "macro": macro, "weighted": weighted}

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from fmbench.measure.counted import CountMetric
-from fmbench.measure.metric import Counts, f1, macro, micro, precision, recall
+from fmbench.measure.metric import Counts
+from fmbench.stats.sums import f1, macro, micro, precision, recall
 from fmbench.tasks.tags import spans
 
 KINDS = frozenset({"token-classification"})

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fmbench.stats.ties import Ties
+
 CONSTANT = 1e-10
 """Variance, as a share of the mean square, below which a draw's values are rounding errors of one value."""
 
@@ -68,13 +70,11 @@ def _centred_ranks(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray,
     With W the weights at a value and F those at or below it, the mean rank there is F - W/2 + 1/2, and the mean of all
     ranks is (N + 1)/2. Whole weights keep this exact, so a constant draw has a sum of squares of exactly 0.
     """
-    unique, group = np.unique(values, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(len(unique)))
-    at = np.add.reduceat(weights[:, order], starts, axis=1)
+    ties = Ties(values)
+    at = ties.sums(weights)
     below = np.cumsum(at, axis=1)
     ranks = below - at / 2 - below[:, -1:] / 2
-    return ranks[:, group], np.einsum("ij,ij,ij->i", at, ranks, ranks)
+    return ranks[:, ties.group], np.einsum("ij,ij,ij->i", at, ranks, ranks)
 
 
 def _ratio(covariance: np.ndarray, var_x: np.ndarray, var_y: np.ndarray, varies: np.ndarray) -> np.ndarray:

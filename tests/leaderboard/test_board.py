@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fmbench.leaderboard.board import Board, Entry, Row, build_board
 from fmbench.leaderboard.render import render_html
 from fmbench.registry import METRICS
-from fmbench.stats.intervals import over_seeds
+from fmbench.stats.seeds import over_seeds
 
 Make = Callable[..., Entry]
 cells = st.lists(

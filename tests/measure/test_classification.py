@@ -11,9 +11,9 @@ from sklearn.metrics import accuracy_score, classification_report, f1_score, pre
 
 from fmbench.measure.classification import accuracy, class_counts, macro_f1, weighted_f1
 from fmbench.measure.measurement import Measurement
-from fmbench.measure.metric import f1, macro, micro, precision, recall, weighted
 from fmbench.measure.quality import quality, score
 from fmbench.measure.report import read_report
+from fmbench.stats.sums import f1, macro, micro, precision, recall, weighted
 
 LABELS = ("a", "b", "c", "d")
 AVERAGES = {"micro": micro, "macro": macro, "weighted": weighted}

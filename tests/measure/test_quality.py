@@ -13,7 +13,8 @@ from fmbench.measure.metric import Metric
 from fmbench.measure.quality import quality, score
 from fmbench.measure.report import read_report
 from fmbench.registry import KINDS, METRICS
-from fmbench.stats.intervals import Bootstrap, Interval, wilson
+from fmbench.stats.bootstrap import Bootstrap
+from fmbench.stats.intervals import Interval, wilson
 
 LABELS = {
     "text-classification": ("bad", "good", "so-so"),

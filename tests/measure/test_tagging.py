@@ -14,7 +14,6 @@ from seqeval.metrics.sequence_labeling import classification_report
 from seqeval.reporters import StringReporter
 
 from fmbench.measure.measurement import Measurement
-from fmbench.measure.metric import f1, macro, micro, precision, recall, weighted
 from fmbench.measure.quality import quality, score
 from fmbench.measure.report import ReportLine, read_report
 from fmbench.measure.tagging import (
@@ -26,6 +25,7 @@ from fmbench.measure.tagging import (
     token_accuracy,
     token_counts,
 )
+from fmbench.stats.sums import f1, macro, micro, precision, recall, weighted
 
 LABELS = ("LOC", "ORG", "PER")
 TAGS = ("O", "O", *(f"{prefix}-{label}" for label in (*LABELS, "MISC-x") for prefix in "BI"))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, rankdata, spearmanr
 
+from fmbench.stats.bootstrap import resampled_weights
 from fmbench.stats.correlation import pearson, spearman
-from fmbench.stats.intervals import resampled_weights
 
 OURS: dict[str, Callable[..., np.ndarray]] = {"pearson": pearson, "spearman": spearman}
 THEIRS: dict[str, Callable[..., tuple[float, float]]] = {"pearson": pearsonr, "spearman": spearmanr}

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from fmbench.measure.metric import GOLD, PREDICTED, TP, f1, micro, precision, recall
 from fmbench.measure.tagging import entity_counts, entity_f1, entity_precision, entity_recall, token_accuracy
+from fmbench.stats.sums import GOLD, PREDICTED, TP, f1, micro, precision, recall
 from fmbench.tasks.tags import Span, iob2, is_tag, spans
 
 TYPES = ("PER", "LOC", "B-cell", "I-O-E", "-", "_", "S")
