@@ -63,7 +63,7 @@ def typos(text: str, rng: Stream, severity: int) -> str:
 @perturbation("tokens", except_languages=NOT_LATIN)
 @in_letters("mentions")
 def entity_typos(text: str, rng: Stream, severity: int) -> str:
-    """Keyboard typos in mentions only, against context-typos: is it names or context that a tagger reads?"""
+    """Keyboard typos in mentions only; beside context-typos it tells names from context."""
     return slips(text, rng, severity)
 
 

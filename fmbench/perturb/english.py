@@ -13,7 +13,7 @@ from fmbench.perturb.wording import in_letters, rewrite, substitute
 
 _LONG = re.compile(
     r"\b(?:(?P<verb>is|are|was|were|do|does|did|has|have|had|could|would|should|will|can|must) ?not\b"
-    r"|(?P<who>I|you|we|they|he|she|it|that|there|what|who) (?P<be>am|are|is|will|have)(?= \w))",
+    r"|(?P<who>I|you|we|they|he|she|it|that|there|what|who) (?P<be>am|are|is|will|have)(?= (?!not\b)\w))",
     re.IGNORECASE,
 )
 _SHORT = re.compile(

@@ -151,13 +151,13 @@ def elastic(x: np.ndarray, rng: np.random.Generator, severity: int) -> np.ndarra
 @perturbation("image")
 @of_pixels
 def pixelate(x: np.ndarray, rng: np.random.Generator, severity: int) -> np.ndarray:
-    """Fewer pixels: means over boxes, enlarged again."""
-    share = (0.95, 0.9, 0.85, 0.75, 0.65)[severity - 1]
+    """Fewer pixels: means over boxes, enlarged again; pixels on a border of boxes by their shares."""
+    share = (0.95, 0.85, 0.75, 0.65, 0.5)[severity - 1]
     sides = [max(1, int(side * share)) for side in x.shape[:2]]
     rows, columns = (boxes(side, fewer) for side, fewer in zip(x.shape[:2], sides, strict=True))
     small = np.einsum("ih,jw,hwc->ijc", rows, columns, x)
-    back = [np.arange(side) * fewer // side for side, fewer in zip(x.shape[:2], sides, strict=True)]
-    return np.asarray(small[np.ix_(*back)])
+    back_rows, back_columns = (weights.T / weights.T.sum(1, keepdims=True) for weights in (rows, columns))
+    return np.asarray(np.einsum("hi,wj,ijc->hwc", back_rows, back_columns, small))
 
 
 def boxes(n: int, fewer: int) -> np.ndarray:

@@ -38,8 +38,8 @@ _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
 _MONTHS = ["January", "February", "April", "June", "July", "August", "September", "October", "November", "December"]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _DATE = re.compile(
-    rf"\b(?:(?P<month>{'|'.join(_MONTHS)})|(?P<day>{'|'.join(_DAYS)})|(?P<year>(?:19|20)\d\d)"
-    r"|(?P<iso>\d{4}-\d\d-)(?P<of>\d\d))\b(?![.,]?\d)"
+    r"\b(?:(?P<iso>\d{4}-\d\d-)(?P<of>\d\d)|(?P<year>(?:19|20)\d\d)"
+    rf"|(?P<month>{'|'.join(_MONTHS)})|(?P<day>{'|'.join(_DAYS)}))\b(?![.,-]?\d)"
 )
 
 
