@@ -63,15 +63,14 @@ def surface(text: str) -> list[float]:
     n, ends, capitals = len(text.split()), len(re.findall(r"[.!?]+", text)), sum(c.isupper() for c in text)
     shape = [len(text), n, len(text) / n, ends, n / max(1, ends), capitals, capitals / len(text)]
     style = [len(re.findall(r"\b[A-Z]{2,}\b", text)), text[0].islower(), text[-1] not in ".!?\"'”)"]
-    return [*map(float, shape + style), sum(c.isdigit() for c in text), *(text.count(mark) for mark in ".,;:!?\"'-()/")]
+    return [*map(float, shape + style), sum(map(str.isdigit, text)), *(text.count(mark) for mark in ".,;:!?\"'-()/")]
 
 
 @pytest.mark.parametrize("task", SHEETS)
 class TestAll:
     def test_it_is_large_enough(self, task: str) -> None:
         counts = dataset(task).rows.values()
-        assert sum(counts) >= 600
-        assert min(counts) >= 0.1 * sum(counts)
+        assert min(counts) >= 0.1 * sum(counts) >= 60
 
     def test_nothing_of_the_test_is_in_train(self, task: str) -> None:
         counts = Counter(" ".join(words(text)) for split in texts(task).values() for text in split)
