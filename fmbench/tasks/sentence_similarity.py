@@ -41,7 +41,7 @@ class SentenceSimilarity(Defaults):
                 if not isinstance(text, str) or not text.strip():
                     what = "empty" if isinstance(text, str) else "not a string"
                     problems.append(Problem(f"{field} is {what}", rows.place(i)))
-        scores = [_number(value) for value in rows.columns["score"]]
+        scores = [number(value) for value in rows.columns["score"]]
         for i, score in enumerate(scores):
             if score is None:
                 problems.append(Problem(f"the score is not a number: {rows.columns['score'][i]!r}", rows.place(i)))
@@ -81,7 +81,7 @@ class SentenceSimilarity(Defaults):
         return prediction, pa.FixedSizeListArray.from_arrays(prediction.cast(pa.float32()), 1)
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
     """`value` in float32 precision if it is a finite number or the text of one, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
