@@ -17,7 +17,17 @@ class Fit:
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"baseline", "network"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "sentence-similarity",
+            "sequential-recommendation",
+            "sampled-recommendation",
+            "rating-prediction",
+            "retrieval",
+        }
+    )
 
     class Settings(Spec):
         pass
@@ -26,6 +36,8 @@ class Fit:
     def fit(model: Any, data: Examples, settings: Fit.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
 
+        if hasattr(model, "build") and data.kind.target == "ranking":
+            return _next_item(model, data, context)
         if hasattr(model, "build"):
             return _from_scratch(model, data, context)
         fitted = model.fit(data, context.seed)
@@ -44,3 +56,13 @@ def _from_scratch(model: Any, data: Examples, context: FitContext) -> Fitted:
     tokenize = word_tokenizer(tokenizer, data.kind.readout, own.max_length)
     training = TrainSettings(own.epochs, own.batch_size, own.learning_rate)
     return fit_network(trunk, tokenize, data, training, context, rng, dropout=own.dropout)
+
+
+def _next_item(model: Any, data: Examples, context: FitContext) -> Fitted:
+    from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.next_item import fit_next_item
+
+    predictor, training = fit_next_item(model, data, context)
+    parameters = sum(p.numel() for p in predictor.network.parameters())
+    curves = {"loss": training.losses, "validation": training.scores}
+    return Fitted(predictor, parameters, parameters, curves, {"best_epoch": training.best_epoch})

@@ -27,7 +27,16 @@ class PretrainedEncoder:
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["encoder"]] = "encoder"
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "sentence-similarity",
+            "sequential-recommendation",
+            "sampled-recommendation",
+            "retrieval",
+        }
+    )
 
     class Settings(Spec):
         pooling: Literal["mean", "cls"] = Field(default="mean", description="how a text becomes one vector")

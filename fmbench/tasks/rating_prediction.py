@@ -50,7 +50,9 @@ class RatingPrediction(Defaults):
 
     @staticmethod
     def strata(rows: Columns) -> list[str]:
-        return [f"{rating:g}" for rating in rows["rating"]] if len(set(rows["rating"])) <= 20 else [""] * len(rows["user"])
+        return (
+            [f"{rating:g}" for rating in rows["rating"]] if len(set(rows["rating"])) <= 20 else [""] * len(rows["user"])
+        )
 
     @staticmethod
     def degenerate(train: Columns, labels: tuple[str, ...]) -> str | None:

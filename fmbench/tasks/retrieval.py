@@ -20,9 +20,9 @@ from fmbench.tasks.sentence_similarity import number
 class Retrieval(Defaults):
     """Rows `query` and `document` (judgements, as in TREC's qrels), and `relevance` if it is not 1 for all.
 
-    The table `documents` (document, text) is the collection. `query` is the text itself, or a name in the table `queries`
-    (query, text). Most public sets have test rows only; then nothing can be fitted but on the documents. In the assembled
-    rows, one a query, documents are numbers: rows of the table `documents`.
+    The table `documents` (document, text) is the collection. `query` is the text itself, or a name in the table
+    `queries` (query, text). Most public sets have test rows only; then nothing can be fitted but on the documents. In
+    the assembled rows, one a query, documents are numbers: rows of the table `documents`.
     """
 
     name: ClassVar[str] = "retrieval"
@@ -109,9 +109,7 @@ class Retrieval(Defaults):
 def _unknown(splits: dict[str, Columns], known: Mapping[str, Any], field: str) -> list[Problem]:
     missing = {name: split for split, rows in splits.items() for name in rows[field] if name not in known}
     table = "documents" if field == "document" else "queries"
-    return [
-        Problem(f"{split}: the {field} {name!r} is not in the table of {table}") for name, split in missing.items()
-    ]
+    return [Problem(f"{split}: the {field} {name!r} is not in the table of {table}") for name, split in missing.items()]
 
 
 def _by_query(rows: Columns, number_of: dict[str, int], texts: dict[str, str] | None) -> Columns:

@@ -20,10 +20,10 @@ class SampledRecommendation(SequentialRecommendation):
     """Rows `user`, `item` and `candidates`, a list of the items that it is ranked among.
 
     A kind of its own with metrics of their own (`sampled_hr@10`): sampled ranks are no estimate of full ones, and may
-    order models otherwise (Krichene and Rendle 2020). What users took before may come as the table `interactions` (user,
-    item); without it histories are empty and only pretrained models have something to say.
+    order models otherwise (Krichene and Rendle 2020). What users took before may come as the table `interactions`
+    (user, item); without it histories are empty and only pretrained models have something to say.
 
-    The item to find stands at a random place among its candidates, so that a model that gives all the same score finds
+    Candidates that are named twice (NCF drew with replacement) count once. The item to find stands at a random place among its candidates, so that a model that gives all the same score finds
     it by chance only.
     """
 
@@ -47,8 +47,8 @@ class SampledRecommendation(SequentialRecommendation):
                 problems.append(Problem("candidates is not a list of items", rows.place(i)))
                 given = []
             others = [str(one).strip() for one in given]
-            if columns["item"][i] in others or len(set(others)) < len(others):
-                problems.append(Problem("candidates names the item itself, or one twice", rows.place(i)))
+            if columns["item"][i] in others:
+                problems.append(Problem("candidates names the item that is to be found", rows.place(i)))
             columns["candidates"].append(others)
         return {**rows.columns, **columns}, problems[:20]
 
@@ -78,13 +78,18 @@ class SampledRecommendation(SequentialRecommendation):
                 row = {"user": user, "history": history[:-1], "item": history[-1], "candidates": [], "id": user}
                 for name in empty:
                     found["train"][name].append(row.get(name, ""))
-        sizes = sorted({len(candidates) for candidates in found["test"]["candidates"]})
+        twice = sum(len(set(others)) < len(others) for others in splits["test"]["candidates"])
+        sizes = sorted({len(candidates) - 1 for candidates in found["test"]["candidates"]})
         items["count"] = counted(histories.values(), len(items["item"]))
         side["items"] = items
         side.pop("interactions", None)
         among = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
         notes = [f"SAMPLED ranking: each item among {among} given ones; not comparable with ranks over all items"]
-        return found, notes if pairs else [*notes, "no interactions: histories are empty, nothing can be fitted"]
+        if twice:
+            notes.append(f"{twice} rows name a candidate twice; it counts once")
+        if not pairs:
+            notes.append("no interactions: histories are empty, nothing can be fitted")
+        return found, notes
 
     @staticmethod
     def annotate(predictions: pa.Table, side: Mapping[str, pa.Table]) -> pa.Table:
@@ -99,7 +104,7 @@ def _numbered_rows(
     found["item"] = [number[item] for item in rows["item"]]
     found["history"] = [histories.get(user, []) for user in rows["user"]]
     found["candidates"] = [
-        rng.permutation([item, *(number[one] for one in others)]).tolist()
+        rng.permutation([item, *(number[one] for one in dict.fromkeys(others))]).tolist()
         for item, others in zip(found["item"], rows["candidates"], strict=True)
     ]
     return found

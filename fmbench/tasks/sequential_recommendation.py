@@ -87,7 +87,9 @@ class SequentialRecommendation(Defaults):
         if "time" not in splits["train"]:
             notes.append("no time: the order of the rows is taken for it")
         if options.exclude_seen and "test" in rows:
-            seen = sum(item in history for item, history in zip(rows["test"]["item"], rows["test"]["history"], strict=True))
+            seen = sum(
+                item in history for item, history in zip(rows["test"]["item"], rows["test"]["history"], strict=True)
+            )
             notes.append("items of the history are not recommended")
             if seen:
                 notes.append(f"{seen} test items are in the history, so that nothing can find them (exclude_seen)")
@@ -185,9 +187,7 @@ def _own_splits(splits: dict[str, Columns], numbers: dict[str, list[int]]) -> di
     return found
 
 
-def _append(
-    into: Columns, rows: Columns, i: int, user: str, history: list[int], item: int, identity: str
-) -> None:
+def _append(into: Columns, rows: Columns, i: int, user: str, history: list[int], item: int, identity: str) -> None:
     own = {"user": user, "history": history, "item": item}
     others = {name: values[i] for name, values in rows.items() if name not in (*own, "time")}
     for name, value in ({"id": identity} | others | own).items():

@@ -18,7 +18,14 @@ class Majority:
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["baseline"]] = "baseline"
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification", "sentence-similarity"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "sentence-similarity",
+            "rating-prediction",
+        }
+    )
 
     class Settings(Spec):
         pass
