@@ -1,10 +1,10 @@
 """Metrics of rankings: what stands where in the best items, and what kind of items a recommender likes.
 
 A ranking is `prediction`, a list of numbers, best first. `gold` is the one item to find, or a list of judged documents
-with their relevance. nDCG, recall and MRR are those of trec_eval (ndcg_cut, recall, recip_rank): gains are the relevance
-itself, discounts log2(rank + 1), the ideal order is that of all judged documents, documents without judgement are not
-relevant, and a query without relevant documents counts as 0. Ties are the ranker's: `models.ranking` breaks those of
-retrieval as trec_eval does.
+with their relevance. nDCG, recall and MRR are those of trec_eval (ndcg_cut, recall, recip_rank): gains are the
+relevance itself, discounts log2(rank + 1), the ideal order is that of all judged documents, documents without judgement
+are not relevant, and a query without relevant documents counts as 0. Ties are the ranker's: `models.ranking` breaks
+those of retrieval as trec_eval does.
 """
 
 from __future__ import annotations

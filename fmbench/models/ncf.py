@@ -24,9 +24,9 @@ Weights = dict[str, np.ndarray]
 
 
 class NCF:
-    """Scores of a user and an item from their embeddings. `weights.folder` holds the file.
+    """Scores of a user and an item from their embeddings. `weights.folder` may begin with `$FMBENCH_DATA/`.
 
-    It may begin with `$FMBENCH_DATA/`. Users and items go by the numbers that the weights were trained with, from 0; others are not ranked.
+    Users and items go by the numbers that the weights were trained with, from 0; others are not ranked.
     """
 
     version: ClassVar[int] = 1

@@ -23,8 +23,9 @@ class SampledRecommendation(SequentialRecommendation):
     order models otherwise (Krichene and Rendle 2020). What users took before may come as the table `interactions`
     (user, item); without it histories are empty and only pretrained models have something to say.
 
-    Candidates that are named twice (NCF drew with replacement) count once. The item to find stands at a random place among its candidates, so that a model that gives all the same score finds
-    it by chance only.
+    Candidates that are named twice, or are the item itself, count once (NCF drew with replacement, and its own
+    evaluation counts so). The item to find stands at a random place among its candidates, so that a model that gives
+    all the same score finds it by chance only.
     """
 
     name: ClassVar[str] = "sampled-recommendation"
@@ -47,8 +48,6 @@ class SampledRecommendation(SequentialRecommendation):
                 problems.append(Problem("candidates is not a list of items", rows.place(i)))
                 given = []
             others = [str(one).strip() for one in given]
-            if columns["item"][i] in others:
-                problems.append(Problem("candidates names the item that is to be found", rows.place(i)))
             columns["candidates"].append(others)
         return {**rows.columns, **columns}, problems[:20]
 
@@ -78,7 +77,11 @@ class SampledRecommendation(SequentialRecommendation):
                 row = {"user": user, "history": history[:-1], "item": history[-1], "candidates": [], "id": user}
                 for name in empty:
                     found["train"][name].append(row.get(name, ""))
-        twice = sum(len(set(others)) < len(others) for others in splits["test"]["candidates"])
+        test = splits["test"]
+        twice = sum(
+            len({item, *others}) < 1 + len(others)
+            for item, others in zip(test["item"], test["candidates"], strict=True)
+        )
         sizes = sorted({len(candidates) - 1 for candidates in found["test"]["candidates"]})
         items["count"] = counted(histories.values(), len(items["item"]))
         side["items"] = items
@@ -86,7 +89,7 @@ class SampledRecommendation(SequentialRecommendation):
         among = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
         notes = [f"SAMPLED ranking: each item among {among} given ones; not comparable with ranks over all items"]
         if twice:
-            notes.append(f"{twice} rows name a candidate twice; it counts once")
+            notes.append(f"{twice} rows name an item twice, or the one to find as a candidate; it counts once")
         if not pairs:
             notes.append("no interactions: histories are empty, nothing can be fitted")
         return found, notes
@@ -104,7 +107,7 @@ def _numbered_rows(
     found["item"] = [number[item] for item in rows["item"]]
     found["history"] = [histories.get(user, []) for user in rows["user"]]
     found["candidates"] = [
-        rng.permutation([item, *(number[one] for one in dict.fromkeys(others))]).tolist()
+        rng.permutation([item, *(number[one] for one in dict.fromkeys(others) if number[one] != item)]).tolist()
         for item, others in zip(found["item"], rows["candidates"], strict=True)
     ]
     return found

@@ -34,9 +34,9 @@ class BPR(Recommender):
         own, size, taken = self.settings, n_items(data), sequences(data)
         number = {user: i for i, user in enumerate(data.train["user"].to_pylist())}
         rng, draw = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        of_user = (torch.randn(len(taken), own.dimensions, generator=draw) * 0.05).requires_grad_()
-        of_item = (torch.randn(size, own.dimensions, generator=draw) * 0.05).requires_grad_()
-        bias = torch.zeros(size, requires_grad=True)
+        of_user: Any = (torch.randn(len(taken), own.dimensions, generator=draw) * 0.05).requires_grad_()
+        of_item: Any = (torch.randn(size, own.dimensions, generator=draw) * 0.05).requires_grad_()
+        bias: Any = torch.zeros(size, requires_grad=True)
         optimizer = torch.optim.Adam([of_user, of_item, bias], lr=own.learning_rate)
         users = np.repeat(np.arange(len(taken)), [len(one) for one in taken])
         items = np.concatenate([np.asarray(one) for one in taken])

@@ -27,16 +27,19 @@ class Known:
 
 
 class BiasModel:
-    """mean + user's bias + item's bias, least squares with a ridge on the biases (Koren 2010, TKDD, baseline)."""
+    """mean + user's bias + item's bias, each shrunk towards 0 (Koren 2010, TKDD 4(1), section 2.1).
+
+    The defaults are Koren's: items first, users on what they leave, once; more sweeps are alternating least squares.
+    """
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["baseline"]] = "baseline"
     kinds: ClassVar[frozenset[str]] = frozenset({"rating-prediction"})
 
     class Settings(Spec):
-        user_ridge: float = Field(default=10.0, ge=0, description="as many ratings of bias 0 are added to each user")
-        item_ridge: float = Field(default=10.0, ge=0)
-        sweeps: int = Field(default=20, ge=1, description="of alternating least squares")
+        user_ridge: float = Field(default=10.0, ge=0, description="ratings of bias 0 that are added to each user")
+        item_ridge: float = Field(default=25.0, ge=0, description="and to each item")
+        sweeps: int = Field(default=1, ge=1, description="over items and users")
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
@@ -78,6 +81,9 @@ class MatrixFactorization(BiasModel):
     """Biases, and the product of d factors for what they leave, by alternating ridge regressions (Zhou et al. 2008)."""
 
     class Settings(BiasModel.Settings):
+        user_ridge: float = Field(default=3.0, ge=0, description="ratings of bias 0 that are added to each user")
+        item_ridge: float = Field(default=3.0, ge=0, description="and to each item")
+        sweeps: int = Field(default=10, ge=1, description="over items and users, for the biases")
         dimensions: int = Field(default=16, ge=1)
         ridge: float = Field(default=0.1, gt=0, description="times the number of ratings of the user or item")
         rounds: int = Field(default=10, ge=1)
