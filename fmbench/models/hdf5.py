@@ -26,7 +26,7 @@ def read_hdf5(path: Path) -> dict[str, np.ndarray]:
         raise CellFailed(f"{path} cannot be read: {error.strerror}") from None
     try:
         return dict(_File(content).everything())
-    except (struct.error, IndexError, ValueError, RecursionError) as error:
+    except (struct.error, IndexError, ValueError, RecursionError, OverflowError, MemoryError) as error:
         raise CellFailed(f"{path} is not a simple HDF5 file (superblock 0, float arrays): {error}") from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -45,17 +45,22 @@ def times(rows: Rows, problems: list[Problem]) -> list[float] | None:
 
 def _time(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return value.timestamp() if isinstance(value, datetime) else None
+        return _seconds(value) if isinstance(value, datetime) else None
     try:
         number = float(value)
     except OverflowError:
         return None
     except ValueError:
         try:
-            return datetime.fromisoformat(str(value).strip()).timestamp()
+            return _seconds(datetime.fromisoformat(str(value).strip()))
         except (ValueError, OverflowError):
             return None
     return number if math.isfinite(number) else None
+
+
+def _seconds(moment: datetime) -> float:
+    """Since 1970; without a time zone in UTC, so that the order does not depend on the machine."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def in_time(columns: Columns) -> dict[str, list[int]]:

@@ -96,8 +96,26 @@ SAMPLES = {
             (("a", "b", 1e39), "the score is not a number: 1e+39"),
         ],
     ),
+    "rating-prediction": Sample(
+        columns={"user": ["ann", 7, "bo", "bo"], "item": ["a", "b", 3, "a"], "rating": ["3.5", 1, 2.25, 5.0]},
+        labels=(),
+        fewer=(),
+        ignored=[],
+        nothing_to_learn={"user": ["a", "b"], "item": ["c", "d"], "rating": [2.5, 2.5]},
+        wrong=[
+            (("", "b", 1), "the user is empty or not a name"),
+            (("a", None, 1), "the item is empty or not a name"),
+            (("a", math.nan, 1), "the item is empty or not a name"),
+            (("a", ["b"], 1), "the item is empty or not a name"),
+            (("a", "b", "high"), "the rating is not a number: 'high'"),
+            (("a", "b", None), "the rating is not a number: None"),
+            (("a", "b", math.inf), "the rating is not a number: inf"),
+        ],
+    ),
 }
-every_kind = pytest.mark.parametrize("name", KINDS)
+RANKING = {name for name in KINDS if KINDS[name].target == "ranking"}
+"""Their rows are assembled: tests/tasks/test_ranking_kinds.py."""
+every_kind = pytest.mark.parametrize("name", [name for name in KINDS if name not in RANKING])
 every_kind_of_classes = pytest.mark.parametrize("name", [name for name in KINDS if KINDS[name].target == "class"])
 WRONG = [(name, values, message) for name, sample in SAMPLES.items() for values, message in sample.wrong]
 
@@ -122,7 +140,7 @@ def one_hot(targets: np.ndarray, n_outputs: int) -> np.ndarray:
 
 
 def test_every_kind_has_a_sample() -> None:
-    assert set(SAMPLES) == set(KINDS)
+    assert set(SAMPLES) == set(KINDS) - RANKING
 
 
 @every_kind
@@ -131,8 +149,8 @@ def test_a_kind_says_what_it_is(name: str) -> None:
     assert kind.name == name
     assert kind.version >= 1
     assert kind.fields == (*kind.input_fields, kind.label_field)
-    assert len(kind.input_fields) == (2 if kind.readout == "pair" else 1)
-    assert kind.readout in ("sequence", "token", "pair")
+    assert kind.readout in ("sequence", "token", "pair", "none")
+    assert kind.readout == "none" or len(kind.input_fields) == (2 if kind.readout == "pair" else 1)
     assert kind.metrics and all(name in METRICS[metric].kinds for metric in kind.metrics)
 
 
@@ -235,6 +253,7 @@ def test_strata_name_one_stratum_a_row(name: str) -> None:
         "text-classification": ["good", "bad", "3", "good"],
         "token-classification": ["entity", "none", "entity"],
         "sentence-similarity": ["6 of 10", "0 of 10", "3 of 10", "9 of 10"],
+        "rating-prediction": ["3.5", "1", "2.25", "5"],
     }
     assert strata == expected[name]
 
@@ -264,7 +283,7 @@ def test_examples_show_the_table_through_the_kind(name: str) -> None:
     assert data.outputs == kind.outputs(data.labels)
     rows = table.slice(0, 2).select(list(kind.input_fields)).to_pylist()
     assert data.inputs(data.validation) == [
-        list(row.values()) if kind.readout == "pair" else row[kind.input_fields[0]] for row in rows
+        list(row.values()) if len(kind.input_fields) > 1 else row[kind.input_fields[0]] for row in rows
     ]
     assert len(data.targets(data.validation)) == n_targets(kind, data.inputs(data.validation))
 
@@ -360,8 +379,8 @@ def test_gold_and_predicted_scores_are_stored_in_double_precision() -> None:
 
 
 def test_the_range_of_scores_is_that_of_train_and_classes_have_none() -> None:
-    for name, kind in KINDS.items():
-        _, table = conformed(name)
+    for name in SAMPLES:
+        kind, table = conformed(name)
         assert kind.score_range(table.to_pydict()) == ((1.0, 5.0) if kind.target == "score" else None)
 
 
