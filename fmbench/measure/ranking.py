@@ -9,7 +9,7 @@ those of retrieval as trec_eval does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
@@ -84,63 +84,69 @@ def _first(keys: np.ndarray) -> np.ndarray:
     return first
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    return np.stack([values, np.ones(len(values))], axis=1)
-
-
 def _dcg(gains: np.ndarray, k: int) -> np.ndarray:
     cut = gains[:, :k]
     return np.asarray(cut @ (1 / np.log2(np.arange(2, cut.shape[1] + 2))))
 
 
-def ndcg_items(predictions: pa.Table, labels: Sequence[str], k: int) -> np.ndarray:
-    """DCG over the best possible one, at k (Järvelin and Kekäläinen 2002, with linear gains)."""
+RECALLS, NDCGS = (1, 5, 10, 20, 100), (5, 10)
+
+
+def ranking_items(predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:
+    """Of each ranking float64 [n, 9], so that all metrics share one bootstrap.
+
+    The share of the relevant among the first k, for k in RECALLS (with one relevant item the hit rate); the discounted
+    gain over the best possible one, for k in NDCGS (Järvelin and Kekäläinen 2002, with linear gains); 1 / rank of the
+    first relevant item, 0 if it is not in the ranking of 100; and 1.
+    """
     found, ideal = relevances(predictions)
-    best = _dcg(ideal, k)
-    return _mean(np.where(best > 0, _dcg(found, k) / np.where(best > 0, best, 1), 0.0))
+    relevant = np.maximum((ideal >= 1).sum(axis=1), 1)
+    hits = found >= 1
+    columns = [hits[:, :k].sum(axis=1) / relevant for k in RECALLS]
+    for k in NDCGS:
+        best = _dcg(ideal, k)
+        columns.append(np.where(best > 0, _dcg(found, k) / np.where(best > 0, best, 1), 0.0))
+    columns.append(np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0))
+    return np.stack([*columns, np.ones(len(found))], axis=1)
 
 
-def recall_items(predictions: pa.Table, labels: Sequence[str], k: int) -> np.ndarray:
-    """Share of the relevant among the first k; with one relevant item this is the hit rate."""
-    found, ideal = relevances(predictions)
-    relevant = (ideal >= 1).sum(axis=1)
-    return _mean((found[:, :k] >= 1).sum(axis=1) / np.maximum(relevant, 1))
+def liking_items(predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:
+    """Sums of `self_information` and `popularity` over the first ten items of each ranking, and their number: [n, 3]."""
+    bits, popular = (padded(predictions[name], AT) for name in ("self_information", "popularity"))
+    return np.stack([np.nansum(bits, axis=1), np.nansum(popular, axis=1), np.isfinite(bits).sum(axis=1)], axis=1)
 
 
-def reciprocal_rank_items(predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:
-    """1 / rank of the first relevant item; 0 if it is not in the ranking (of 100)."""
-    hits = relevances(predictions)[0] >= 1
-    return _mean(np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0))
+def _ratio(sums: np.ndarray, column: int) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(sums[..., -1] > 0, sums[..., column] / sums[..., -1], np.nan)
 
 
-def _list_mean(predictions: pa.Table, labels: Sequence[str], column: str) -> np.ndarray:
-    values = padded(predictions[column], AT)
-    counts = np.isfinite(values).sum(axis=1)
-    return np.stack([np.nansum(values, axis=1), counts], axis=1)
+def _recall(name: str, kinds: frozenset[str], k: int) -> SummedMetric:
+    return SummedMetric(name, kinds, ranking_items, partial(_ratio, column=RECALLS.index(k)))
 
 
-novelty_items = partial(_list_mean, column="self_information")
-popularity_items = partial(_list_mean, column="popularity")
+def _ndcg(name: str, kinds: frozenset[str], k: int) -> SummedMetric:
+    return SummedMetric(name, kinds, ranking_items, partial(_ratio, column=len(RECALLS) + NDCGS.index(k)))
 
 
-def _sum_metric(name: str, kinds: frozenset[str], items: Callable[..., np.ndarray], **more: object) -> SummedMetric:
-    return SummedMetric(name, kinds, items, **more)  # type: ignore[arg-type]
+def _mrr(name: str, kinds: frozenset[str]) -> SummedMetric:
+    return SummedMetric(name, kinds, ranking_items, partial(_ratio, column=-2))
 
 
-hr_at_1 = _sum_metric("hr@1", FULL, partial(recall_items, k=1))
-hr_at_5 = _sum_metric("hr@5", FULL, partial(recall_items, k=5))
-hr_at_10 = _sum_metric("hr@10", FULL, partial(recall_items, k=10))
-hr_at_20 = _sum_metric("hr@20", FULL, partial(recall_items, k=20))
-ndcg_at_5 = _sum_metric("ndcg@5", FULL | RETRIEVAL, partial(ndcg_items, k=5))
-ndcg_at_10 = _sum_metric("ndcg@10", FULL | RETRIEVAL, partial(ndcg_items, k=10))
-mrr = _sum_metric("mrr", FULL | RETRIEVAL, reciprocal_rank_items)
-recall_at_10 = _sum_metric("recall@10", RETRIEVAL, partial(recall_items, k=10))
-recall_at_100 = _sum_metric("recall@100", RETRIEVAL, partial(recall_items, k=100))
-sampled_hr_at_10 = _sum_metric("sampled_hr@10", SAMPLED, partial(recall_items, k=10))
-sampled_ndcg_at_10 = _sum_metric("sampled_ndcg@10", SAMPLED, partial(ndcg_items, k=10))
-sampled_mrr = _sum_metric("sampled_mrr", SAMPLED, reciprocal_rank_items)
-novelty_at_10 = _sum_metric("novelty@10", FULL, novelty_items, unit="bit", range=(0.0, INFINITY))
-popularity_bias_at_10 = _sum_metric("popularity_bias@10", FULL, popularity_items, higher_is_better=False)
+hr_at_1, hr_at_5 = _recall("hr@1", FULL, 1), _recall("hr@5", FULL, 5)
+hr_at_10, hr_at_20 = _recall("hr@10", FULL, 10), _recall("hr@20", FULL, 20)
+recall_at_10, recall_at_100 = _recall("recall@10", RETRIEVAL, 10), _recall("recall@100", RETRIEVAL, 100)
+ndcg_at_5, ndcg_at_10 = _ndcg("ndcg@5", FULL | RETRIEVAL, 5), _ndcg("ndcg@10", FULL | RETRIEVAL, 10)
+mrr = _mrr("mrr", FULL | RETRIEVAL)
+sampled_hr_at_10 = _recall("sampled_hr@10", SAMPLED, 10)
+sampled_ndcg_at_10 = _ndcg("sampled_ndcg@10", SAMPLED, 10)
+sampled_mrr = _mrr("sampled_mrr", SAMPLED)
+novelty_at_10 = SummedMetric(
+    "novelty@10", FULL, liking_items, partial(_ratio, column=0), unit="bit", range=(0.0, INFINITY)
+)
+popularity_bias_at_10 = SummedMetric(
+    "popularity_bias@10", FULL, liking_items, partial(_ratio, column=1), higher_is_better=False
+)
 
 
 @dataclass(frozen=True)
