@@ -111,7 +111,7 @@ def ranking_items(predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:
 
 
 def liking_items(predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:
-    """Sums of `self_information` and `popularity` over the first ten items of each ranking, and their number: [n, 3]."""
+    """Sums of `self_information` and `popularity` over the first ten items, and the number of these: [n, 3]."""
     bits, popular = (padded(predictions[name], AT) for name in ("self_information", "popularity"))
     return np.stack([np.nansum(bits, axis=1), np.nansum(popular, axis=1), np.isfinite(bits).sum(axis=1)], axis=1)
 
