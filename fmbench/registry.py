@@ -95,6 +95,9 @@ FORMATS = Registry(
         "conll": "fmbench.data.formats:read_conll",
         "parquet": "fmbench.data.formats:read_parquet",
         "inline-entities": "fmbench.data.formats:read_inline_entities",
+        "sequences": "fmbench.data.interactions:read_sequences",
+        "candidates": "fmbench.data.interactions:read_candidates",
+        "medquad": "fmbench.data.interactions:read_medquad",
     },
 )
 
@@ -107,6 +110,10 @@ KINDS = Registry(
         "text-regression": "fmbench.tasks.text_regression:TextRegression",
         "multi-label-classification": "fmbench.tasks.multi_label:MultiLabelClassification",
         "multiple-choice": "fmbench.tasks.multiple_choice:MultipleChoice",
+        "sequential-recommendation": "fmbench.tasks.sequential_recommendation:SequentialRecommendation",
+        "sampled-recommendation": "fmbench.tasks.sampled_recommendation:SampledRecommendation",
+        "rating-prediction": "fmbench.tasks.rating_prediction:RatingPrediction",
+        "retrieval": "fmbench.tasks.retrieval:Retrieval",
     },
 )
 
@@ -120,6 +127,17 @@ LOADERS = Registry(
         "cnn": "fmbench.models.scratch:CNN",
         "transformer": "fmbench.models.scratch:Transformer",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
+        "random-ranking": "fmbench.models.classical.recommenders:RandomRanking",
+        "popularity": "fmbench.models.classical.recommenders:Popularity",
+        "item-knn": "fmbench.models.classical.recommenders:ItemKNN",
+        "bpr-mf": "fmbench.models.classical.bpr:BPR",
+        "gru4rec": "fmbench.models.next_item:GRU4Rec",
+        "sasrec": "fmbench.models.next_item:SASRec",
+        "ncf": "fmbench.models.ncf:NCF",
+        "user-item-bias": "fmbench.models.classical.ratings:BiasModel",
+        "matrix-factorization": "fmbench.models.classical.ratings:MatrixFactorization",
+        "bm25": "fmbench.models.classical.lexical:BM25",
+        "tfidf-retrieval": "fmbench.models.classical.lexical:TfidfRetrieval",
     },
 )
 
@@ -152,6 +170,21 @@ METRICS = Registry(
         "mae": "fmbench.measure.errors:mae",
         "rmse": "fmbench.measure.errors:rmse",
         "r2": "fmbench.measure.errors:r2",
+        "hr@1": "fmbench.measure.ranking:hr_at_1",
+        "hr@5": "fmbench.measure.ranking:hr_at_5",
+        "hr@10": "fmbench.measure.ranking:hr_at_10",
+        "hr@20": "fmbench.measure.ranking:hr_at_20",
+        "ndcg@5": "fmbench.measure.ranking:ndcg_at_5",
+        "ndcg@10": "fmbench.measure.ranking:ndcg_at_10",
+        "mrr": "fmbench.measure.ranking:mrr",
+        "recall@10": "fmbench.measure.ranking:recall_at_10",
+        "recall@100": "fmbench.measure.ranking:recall_at_100",
+        "sampled_hr@10": "fmbench.measure.ranking:sampled_hr_at_10",
+        "sampled_ndcg@10": "fmbench.measure.ranking:sampled_ndcg_at_10",
+        "sampled_mrr": "fmbench.measure.ranking:sampled_mrr",
+        "coverage@10": "fmbench.measure.ranking:coverage_at_10",
+        "novelty@10": "fmbench.measure.ranking:novelty_at_10",
+        "popularity_bias@10": "fmbench.measure.ranking:popularity_bias_at_10",
     },
 )
 

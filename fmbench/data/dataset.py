@@ -82,12 +82,13 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     raw: RawData = SOURCES[task.source].read(task.source_spec, task.base, _asked(task, kind))
     splits = {split: _concatenate(kind, pieces) for split, pieces in raw.splits.items()}
     problems = [problem for _, found in splits.values() for problem in found]
-    if "train" not in splits:
+    if "train" not in splits and "train" not in kind.may_lack:
         problems.append(Problem(f"task {task.name!r} has no train split", task.place))
     if problems:
         raise InputError(problems)
+    beside = {name: dict(table) for name, table in raw.side.items()}
     columns, assembled = kind.assemble(
-        {split: rows for split, (rows, _) in splits.items()}, raw.side, task.options, task.spec.split
+        {split: rows for split, (rows, _) in splits.items()}, beside, task.options, task.spec.split
     )
     notes = raw.notes + tuple(assembled) + tuple(_cut_missing(columns, kind, task.spec))
     whole = _expected_rows(task, raw, columns, list(kind.fields)) if raw.expected_sha256 is not None else None
@@ -103,7 +104,7 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
         notes += (f"scores from {observed[0]:g} to {observed[1]:g}, as in train",)
     score_range = (task.spec.score_range[0], task.spec.score_range[1]) if task.spec.score_range else observed
     tables = {split: _table(columns[split], split, present_fields(kind, columns[split])) for split in SPLITS}
-    side = {name: pa.table(dict(table)) for name, table in raw.side.items()}
+    side = {name: pa.table(table) for name, table in beside.items()}
     print_ = whole if whole is not None and limit is None else fingerprint(tables, list(kind.fields), side)
     return Dataset(
         tables,
@@ -224,7 +225,7 @@ def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labe
     problems = []
     for split in SPLITS:
         rows = columns[split]
-        if not next(iter(rows.values()), []):
+        if not next(iter(rows.values()), []) and split not in kind.may_lack:
             problems.append(Problem(f"task {task.name!r}: the {split} split has no rows", task.place))
     if not problems:
         found = [kind.degenerate(columns["train"], labels), _outside_range(task.spec, kind, columns)]

@@ -146,6 +146,13 @@ def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
 
 
 def _read(path: Path, format: str | None, wanted: Wanted) -> Rows:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(Problem(f"cannot be read: {reason}", Place(str(path)))) from None
     if path.is_dir():
         raise InputError(Problem("is a folder, not a file", Place(str(path))))
     if not path.is_file():

@@ -68,7 +68,7 @@ def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(raw, encoding="utf-8-sig" if with_mark else encoding, newline="")
 
 
-def _lines(path: Path, wanted: Wanted) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path, wanted: Wanted) -> Iterator[tuple[int, str]]:
     """Numbered lines with their line ends. Raises InputError with the line where decoding or unpacking fails."""
     try:
         with open_text(path, wanted.encoding) as stream:
@@ -109,7 +109,7 @@ def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows
     position = [0]
 
     def lines() -> Iterator[str]:
-        for position[0], line in _lines(path, wanted):
+        for position[0], line in numbered_lines(path, wanted):
             yield line
 
     quote = None if quoting == csv.QUOTE_NONE else '"'
@@ -210,7 +210,7 @@ def read_jsonl(path: Path, wanted: Wanted) -> Rows:
     keys: list[str] = []
     others = Others(None, {})
     numbers, problems = [], []
-    for number, line in _lines(path, wanted):
+    for number, line in numbered_lines(path, wanted):
         if not line.strip():
             continue
         place = Place(str(path), number)
@@ -273,7 +273,7 @@ def read_conll(path: Path, wanted: Wanted) -> Rows:
                                      Place(str(path), 1)))  # fmt: skip
         if field in at:
             at[field] = column
-    for number, ended in _lines(path, wanted):
+    for number, ended in numbered_lines(path, wanted):
         line = ended.rstrip("\r\n")
         parts = line.split("\t") if "\t" in line else [part for part in line.split(" ") if part]
         if not line.strip() or parts[0] == "-DOCSTART-":
@@ -310,7 +310,7 @@ def read_inline_entities(path: Path, wanted: Wanted) -> Rows:
     columns: dict[str, list[Any]] = {"tokens": [], "tags": [], "document": [], "topic": []}
     numbers, problems = [], []
     document, topic = "", ""
-    for number, line in _lines(path, wanted):
+    for number, line in numbered_lines(path, wanted):
         if not line.strip():
             continue
         if line.startswith("# doc "):
