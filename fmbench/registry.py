@@ -91,10 +91,12 @@ FORMATS = Registry(
     {
         "csv": "fmbench.data.formats:read_csv",
         "tsv": "fmbench.data.formats:read_tsv",
-        "jsonl": "fmbench.data.formats:read_jsonl",
-        "conll": "fmbench.data.formats:read_conll",
+        "jsonl": "fmbench.data.json_files:read_jsonl",
+        "conll": "fmbench.data.tagged:read_conll",
         "parquet": "fmbench.data.formats:read_parquet",
-        "inline-entities": "fmbench.data.formats:read_inline_entities",
+        "inline-entities": "fmbench.data.tagged:read_inline_entities",
+        "json": "fmbench.data.json_files:read_json",
+        "span-jsonl": "fmbench.data.tagged:read_span_jsonl",
     },
 )
 

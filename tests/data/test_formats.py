@@ -16,17 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fmbench.data.formats import (
-    MAX_PROBLEMS,
-    Wanted,
-    read_conll,
-    read_csv,
-    read_inline_entities,
-    read_jsonl,
-    read_parquet,
-    read_tsv,
-)
+from fmbench.data.formats import MAX_PROBLEMS, Wanted, read_csv, read_parquet, read_tsv
+from fmbench.data.json_files import read_jsonl
 from fmbench.data.rows import Rows
+from fmbench.data.tagged import read_conll, read_inline_entities
 from fmbench.errors import InputError
 
 CLASSIFICATION = ("text", "label")

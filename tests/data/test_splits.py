@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmbench.data.dataset import Dataset, grouped, stratified
+from fmbench.data.dataset import Dataset
+from fmbench.data.splits import grouped, stratified
 from fmbench.errors import InputError
 
 Load = Callable[..., Dataset]
