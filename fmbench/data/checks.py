@@ -16,7 +16,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 
 class SplitChecks:
-    """Looks at the conformed rows of one split as they come, and says in the end what is wrong with them.
+    """Looks at the rows of one split as they come, and says in the end what is wrong with them, if all of them conform.
 
     Where the task declares its labels, no row of any split may have another: it could not be predicted, and would lower
     every score in silence. Labels that are read from train may be exceeded; `strange_labels` says so.

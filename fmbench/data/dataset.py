@@ -239,7 +239,7 @@ def _concatenate(kind: Any, pieces: Sequence[Rows], checks: SplitChecks) -> dict
             checks.look(piece, conformed)
         for name, values in conformed.items():
             columns.setdefault(name, []).extend(values)
-    problems += checks.problems()
+    problems = problems or checks.problems()
     if problems:
         raise InputError(problems)
     return columns
@@ -285,7 +285,7 @@ def _conformed(kind: Any, pieces: Sequence[Stream], checks: SplitChecks) -> Iter
         except InputError as error:
             unreadable += error.problems
         problems += found.problems + ([strange] if strange else [])
-    problems += checks.problems()
+    problems = problems or checks.problems()
     if unreadable:
         raise _Unreadable(unreadable)
     if problems:

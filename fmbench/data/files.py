@@ -140,7 +140,7 @@ def wanted_of(layout: Layout, asked: Asked) -> Wanted:
 def _unpacked_bytes(path: Path) -> int:
     try:
         size = packed_bytes(path)
-    except OSError:
+    except (OSError, ValueError):
         return 0
     return size if path.is_file() and path.suffix.lower() not in (".gz", ".parquet") else PACKED * size
 

@@ -142,12 +142,12 @@ def _span_jsonl(path: Path, wanted: Wanted, most: float) -> Iterator[Rows]:
 
 
 read_span_jsonl = Reader(_span_jsonl)
-"""One JSON object a line: a text (field `tokens`) and spans of its characters (field `tags`), which become tokens and tags.
+"""One JSON object a line: a text (field `tokens`) and spans of its characters (field `tags`), which become tags.
 
-Spans are `{type: {surface: [[first, last], ...]}}` as in CLUENER (Xu et al. 2020), the last character included; or a list
-of `[start, end, type]` or of `{"start", "end", "label"}`, the end excluded. A token is a run of letters and digits, or one
-other character that is no blank, or one character of a script without spaces; with `characters: true` every character
-that is no blank. Of spans that overlap the longer stays, and the result says how many went.
+Spans are `{type: {surface: [[first, last], ...]}}` as in CLUENER (Xu et al. 2020), the last character included; or a
+list of `[start, end, type]` or of `{"start", "end", "label"}`, the end excluded. A token is a run of letters and
+digits, or one other character that is no blank, or one character of a script without spaces; with `characters: true`
+every character that is no blank. Of spans that overlap the longer stays, and the result says how many went.
 """
 
 
@@ -166,19 +166,19 @@ def _spans(text: Any, given: Any) -> list[CharacterSpan]:
         raise ValueError(f"the text is not a string: {text!r:.60}")
     found: list[CharacterSpan] = []
     if isinstance(given, dict):
-        for type_, surfaces in given.items():
+        for kind, surfaces in given.items():
             for surface, places in surfaces.items() if isinstance(surfaces, dict) else [("", surfaces)]:
-                for place in places if isinstance(places, list) else [places]:
-                    start, last = _ends(place)
+                for ends in places if isinstance(places, list) else [places]:
+                    start, last = _ends(ends)
                     if text[start : last + 1] != surface and isinstance(surfaces, dict):
                         raise ValueError(
                             f"characters {start} to {last} are {text[start : last + 1]!r}, not {surface!r}"
                         )
-                    found.append((start, last + 1, type_))
+                    found.append((start, last + 1, kind))
     elif isinstance(given, list):
         for one in given:
             place = [one.get("start"), one.get("end")] if isinstance(one, dict) else one
-            type_ = one.get("label", one.get("type")) if isinstance(one, dict) else _third(one)
+            type_: Any = one.get("label", one.get("type")) if isinstance(one, dict) else _third(one)
             found.append((*_ends(place[:2] if isinstance(place, list) else place), type_))
     else:
         raise ValueError(f"the spans are neither a list nor an object: {given!r:.60}")
