@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -73,8 +72,10 @@ class SplitChecks:
 def leaks(columns: Mapping[str, Columns], fields: Sequence[str]) -> Iterator[str]:
     """A warning for each of test and validation some of whose rows also stand in train with the same inputs."""
     train = row_hashes(columns["train"], fields)
+    train.sort()
     for split in ("test", "validation"):
-        n = int(np.isin(row_hashes(columns[split], fields), train).sum())
+        found = row_hashes(columns[split], fields)
+        n = int((train[np.minimum(np.searchsorted(train, found), len(train) - 1)] == found).sum())
         if n:
             total = len(columns[split][fields[0]])
             yield f"warning: {n:,} of {total:,} {split} rows also stand in train (the same {' and '.join(fields)})"
@@ -99,7 +100,7 @@ def strange_labels(kind: Any, test: Columns, labels: Sequence[str]) -> Iterator[
 
 
 def row_hashes(columns: Columns, fields: Sequence[str]) -> np.ndarray:
-    """A 64-bit hash of the values of `fields` in each row, int64 [n]; equal values have equal hashes."""
+    """A 64-bit hash of the values of `fields` in each row, int64 [n]; blanks count as one."""
     parts = [np.fromiter(map(_hash, columns[name]), dtype=np.int64, count=len(columns[name])) for name in fields]
     if len(parts) == 1:
         return parts[0]
@@ -107,6 +108,8 @@ def row_hashes(columns: Columns, fields: Sequence[str]) -> np.ndarray:
 
 
 def _hash(value: Any) -> int:
+    if isinstance(value, str):
+        return hash(" ".join(value.split()))
     try:
         return hash(value)
     except TypeError:
@@ -126,13 +129,3 @@ def _frozen(value: Any) -> Any:
 def _listed(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
-def class_counts(kind: Any, columns: Columns) -> Counter[str]:
-    """How often each label stands in the rows; a row may hold several, each counted once."""
-    field = kind.label_field
-    counts: Counter[str] = Counter()
-    for value, n in Counter(map(_frozen, columns[field])).items():
-        for label in kind.labels({field: [list(value) if isinstance(value, tuple) else value]}):
-            counts[label] += n
-    return counts

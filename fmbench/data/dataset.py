@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from fmbench.data.checks import SplitChecks, leaks, shared_groups, strange_labels
-from fmbench.data.mapped import VERSION, Batch, MappedRows, batches, kept, record_batch
+from fmbench.data.mapped import VERSION, Batch, MappedRows, batches, kept, numbered_ids, record_batch
 from fmbench.data.rows import SPLITS, Asked, Findings, RawData, Rows, Stream, within_limit
 from fmbench.data.splits import grouped, stratified
 from fmbench.errors import InputError, Problem, nearest
@@ -21,7 +21,6 @@ from fmbench.suite.schema import Task, TaskFile
 
 RESERVED = ("id", "example_id", "perturbation", "gold", "prediction", "scores")
 """Names of the columns of predictions, which no other column may take."""
-BATCH = 8192
 
 Columns = Mapping[str, Sequence[Any]]
 """Columns of equal length: lists, or those of an Arrow file on disk."""
@@ -362,17 +361,12 @@ def _table(rows: Columns, split: str, fields: Sequence[str]) -> pa.Table:
     n = _length(rows)
     if isinstance(rows, MappedRows):
         others = [name for name in rows.table.column_names if name not in fields]
-        ids = rows.table["id"] if "id" in others else _numbered_ids(split, n)
+        ids = rows.table["id"] if "id" in others else numbered_ids(split, n).table["id"]
         chosen = {name: rows.table[name] for name in [*fields, *(name for name in others if name != "id")]}
         return pa.table({"id": ids, **chosen})
     ids = rows.get("id", [f"{split}-{i}" for i in range(n)])
     named = {name: _names(values) for name, values in rows.items() if name not in fields}
     return pa.table({"id": _names(ids)} | {name: rows[name] for name in fields} | named)
-
-
-def _numbered_ids(split: str, n: int) -> pa.ChunkedArray:
-    ranges = (range(start, min(start + BATCH, n)) for start in range(0, n, BATCH))
-    return pa.chunked_array([[f"{split}-{i}" for i in numbers] for numbers in ranges], pa.string())
 
 
 def _length(rows: Columns) -> int:

@@ -134,6 +134,16 @@ def record_batch(columns: Mapping[str, Sequence[Any]], schema: pa.Schema | None)
     return pa.RecordBatch.from_pydict(arrays)
 
 
+def numbered_ids(split: str, n: int) -> MappedRows:
+    """The column `id` of `n` rows without ids: "test-0", "test-1" ..."""
+
+    def parts() -> Iterator[Batch]:
+        for start in range(0, n, SHARED):
+            yield record_batch({"id": [f"{split}-{i}" for i in range(start, min(start + SHARED, n))]}, None), ()
+
+    return kept(hashlib.sha256(f"{VERSION} ids {split} {n}".encode()).hexdigest(), parts)
+
+
 def _write(path: Path, parts: Iterator[Batch]) -> None:
     first = next(parts)
     with atomic_writer(path) as stream, pa.ipc.new_file(stream, first[0].schema) as writer:
