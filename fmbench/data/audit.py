@@ -120,6 +120,9 @@ def audit(task: Task, data: Dataset) -> Audit:
     else:
         suspects = label_noise(columns["train"]["id"], texts["train"], columns["train"][kind.label_field])
     smallest, of = smallest_difference(kind, columns["test"][kind.label_field])
+    if smallest is None or np.isnan(smallest):
+        skipped["smallest difference"] = of if smallest is None else f"too few test rows for any ({of})"
+        smallest = None
     return Audit(
         task.name,
         kind.name,

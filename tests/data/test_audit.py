@@ -65,8 +65,12 @@ def test_what_was_planted_is_found_and_nothing_else(planted: Task) -> None:
     assert [conflict.ids for conflict in found.conflicts] == [("train:train-30", "validation:validation-1")]
     suspects = {one.id for one in found.suspects}
     assert suspects and suspects <= {"train-50", "train-61", "train-72"}
-    assert found.chance == 0.5 and found.majority == 0.5
-    assert found.classes["test"] == {"good": 20, "bad": 20}
+    assert found.chance == 0.5
+    assert (
+        found.majority
+        == found.classes["test"][max(found.classes["train"], key=found.classes["train"].__getitem__)] / 40
+    )
+    assert found.detectable is None, "40 rows show nothing below the discordance"
     assert found.lengths["train"]["p50"] == 13
     assert "warning: 2 of 40 test rows also stand in train (the same text)" in data.notes
     assert "warning: 1 of 30 validation rows also stand in train (the same text)" in data.notes
