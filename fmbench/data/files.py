@@ -180,7 +180,7 @@ def _read(path: Path, layout: Layout, wanted: Wanted, large: bool) -> Rows | Str
     folders = format is not None and getattr(FORMATS[format], "folders", False)
     absent = None if path.is_dir() and folders else missing(path)
     if absent is not None:
-        raise InputError(absent)
+        raise InputError(_how_to_get(absent, path))
     if format is None:
         suffix = path.name.removesuffix(".gz").rpartition(".")[2].lower()
         format = SUFFIXES.get(suffix)
@@ -200,6 +200,15 @@ def _read(path: Path, layout: Layout, wanted: Wanted, large: bool) -> Rows | Str
     if not len(rows):
         raise InputError(Problem("no rows", Place(str(path))))
     return _rename(rows, layout.values)
+
+
+def _how_to_get(absent: Problem, path: Path) -> Problem:
+    """The problem, and where a file is out of a public data set that is not there, which folder lacks it."""
+    root = os.environ.get("FMBENCH_DATA")
+    if not root or not path.is_relative_to(root) or path.parent.exists():
+        return absent
+    folder = path.relative_to(root).parts[0]
+    return Problem(f"no such folder: $FMBENCH_DATA ({root}) must hold {folder}/", absent.place)
 
 
 def _checked(reader: Reader, path: Path, layout: Layout, wanted: Wanted, format: str) -> Iterator[Rows]:
