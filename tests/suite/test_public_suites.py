@@ -84,4 +84,4 @@ def test_the_validation_split_of_banking77_has_every_intent(path: Path, read: Da
     intents = {split: rows["label"].to_pylist() for split, rows in read.splits.items()}
     assert len(read.labels) == 77
     assert all(set(labels) == set(read.labels) for labels in intents.values())
-    assert read.notes == ("validation cut from train: 10% of the rows, stratified, seed 0",)
+    assert read.notes[0] == "validation cut from train: 10% of the rows, stratified, seed 0"
