@@ -96,6 +96,7 @@ FORMATS = Registry(
         "parquet": "fmbench.data.formats:read_parquet",
         "inline-entities": "fmbench.data.tagged:read_inline_entities",
         "json": "fmbench.data.json_files:read_json",
+        "xml": "fmbench.data.xml_files:read_xml",
         "span-jsonl": "fmbench.data.tagged:read_span_jsonl",
         "sequences": "fmbench.data.interactions:read_sequences",
         "candidates": "fmbench.data.interactions:read_candidates",

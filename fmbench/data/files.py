@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from fmbench.data.formats import Reader, Wanted
+from fmbench.data.json_files import json_value
 from fmbench.data.opening import missing, packed_bytes
 from fmbench.data.rows import SPLITS, Asked, RawData, Rows, Stream
 from fmbench.errors import InputError, Place, Problem, nearest
@@ -46,7 +48,12 @@ class Layout(Spec):
     encoding: str = "utf-8"
     header: bool = Field(default=True, description="whether csv and tsv files start with column names")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    drop: list[str] = Field(default=[], description="columns that kinds which gather all the others leave out")
+    within: str | dict[SplitName, str] | None = Field(
+        default=None,
+        description="json: the key under which rows stand, of each split or all; xml: the tag of a row",
+    )
+    join: dict[str, str] = Field(default={}, description="field -> what to put between the parts of a list of texts")
+    drop: list[str] = Field(default=[], description="columns that are not read, though a kind would take them if there")
     characters: bool = Field(default=False, description="span-jsonl: whether every character is a token")
 
     @field_validator("format")
@@ -71,6 +78,9 @@ class Files:
 
     class Spec(Layout):
         files: dict[SplitName, str | list[str]] = Field(min_length=1, description="split -> file or files")
+        ids: dict[Literal["validation", "test"], str] = Field(
+            default={}, description="split -> JSON file of the ids (a list or keys) of the train file that are its rows"
+        )
         side: dict[str, SideTable] = Field(default={}, description="tables beside the rows: items, documents")
 
     @staticmethod
@@ -87,7 +97,35 @@ class Files:
         names = [name for group in named.values() for name in group]
         side = read_side({name: (table, located(table.file, base)) for name, table in spec.side.items()}, asked)
         names += [table.file for table in spec.side.values()]
-        return RawData(read_layout(spec, paths, asked), f"files: {', '.join(names)}", side=side)
+        splits = read_layout(spec, paths, asked)
+        for split, name in spec.ids.items():
+            names.append(name)
+            splits["train"], splits[split] = by_ids(splits["train"], located(name, base))
+        return RawData(splits, f"files: {', '.join(names)}", side=side)
+
+
+def by_ids(pieces: Sequence[Rows | Stream], path: Path) -> tuple[list[Rows | Stream], list[Rows | Stream]]:
+    """The rows whose `id` a JSON file does not name, and those that it names. Raises InputError if one is missing."""
+    wanted = {str(name) for name in json_value(path)}
+    rest: list[Rows | Stream] = []
+    chosen: list[Rows | Stream] = []
+    for piece in pieces:
+        whole = piece.whole() if isinstance(piece, Stream) else piece
+        if "id" not in whole.columns:
+            raise InputError(Problem("no column for the field 'id' that `ids` speaks of", whole.place(0)))
+        inside = np.array([str(name) in wanted for name in whole.columns["id"]])
+        rest.append(_part(whole, np.flatnonzero(~inside)))
+        chosen.append(_part(whole, np.flatnonzero(inside)))
+    found = {str(name) for piece in chosen for name in piece.columns["id"]}  # type: ignore[union-attr]
+    absent = sorted(wanted - found)
+    if absent:
+        raise InputError(Problem(f"{len(absent)} ids are in no row, such as {absent[0]!r}", Place(str(path))))
+    return rest, chosen
+
+
+def _part(rows: Rows, index: np.ndarray) -> Rows:
+    columns = {name: [values[i] for i in index] for name, values in rows.columns.items()}
+    return Rows(columns, rows.file, [rows.lines[i] for i in index] if rows.lines is not None else None)
 
 
 def located(name: str, base: Path) -> Path:
@@ -114,7 +152,8 @@ def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> d
     for split in SPLITS:
         for path in paths.get(split, []):
             try:
-                splits.setdefault(split, []).append(_read(path, layout, wanted, large))
+                within = _within(layout.within, split)
+                splits.setdefault(split, []).append(_read(path, layout, replace(wanted, within=within), large))
             except InputError as error:
                 problems += error.problems
     if problems:
@@ -122,11 +161,15 @@ def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> d
     return splits
 
 
+def _within(named: str | Mapping[Any, str] | None, split: str) -> str | None:
+    return named.get(split) if isinstance(named, Mapping) else named
+
+
 def wanted_of(layout: Layout, asked: Asked) -> Wanted:
     """What a reader needs to know of both."""
     return Wanted(
         asked.fields,
-        asked.optional,
+        tuple(name for name in asked.optional if name not in layout.drop),
         layout.columns,
         layout.encoding,
         layout.header,
@@ -169,7 +212,7 @@ def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
             None,
             nearest(field, [*fields, *optional]),
         )
-        for key, named in (("columns", layout.columns), ("values", layout.values))
+        for key, named in (("columns", layout.columns), ("values", layout.values), ("join", layout.join))
         for field in named
         if field not in (*fields, *optional)
     ]
@@ -199,7 +242,7 @@ def _read(path: Path, layout: Layout, wanted: Wanted, large: bool) -> Rows | Str
     _all_there(rows, wanted, format)
     if not len(rows):
         raise InputError(Problem("no rows", Place(str(path))))
-    return _rename(rows, layout.values)
+    return _rename(rows, layout)
 
 
 def _how_to_get(absent: Problem, path: Path) -> Problem:
@@ -219,7 +262,7 @@ def _checked(reader: Reader, path: Path, layout: Layout, wanted: Wanted, format:
             _all_there(rows, wanted, format)
             n += len(rows)
             if len(rows) or rows.notes:
-                yield _rename(rows, layout.values)
+                yield _rename(rows, layout)
     except OSError as error:
         raise InputError(Problem(f"cannot be read: {error.strerror or error}", Place(str(path)))) from None
     if not n:
@@ -230,7 +273,7 @@ def _key(path: Path, layout: Layout, wanted: Wanted, format: str) -> str:
     """Hash of the state of a file and of how it is read."""
     file = path if path.is_file() else next(parent for parent in path.parents if parent.is_file())
     status = file.stat()
-    state = (str(path.resolve()), status.st_size, status.st_mtime_ns, format, wanted, layout.values)
+    state = (str(path.resolve()), status.st_size, status.st_mtime_ns, format, wanted, layout.values, layout.join)
     return hashlib.sha256(repr(state).encode()).hexdigest()
 
 
@@ -241,14 +284,22 @@ def _all_there(rows: Rows, wanted: Wanted, format: str) -> None:
         raise InputError(Problem(f"the format {format} has no {missing[0]!r} (it gives {have})", Place(rows.file)))
 
 
-def _rename(rows: Rows, values: dict[str, dict[str, str]]) -> Rows:
-    if not values:
+def _rename(rows: Rows, layout: Layout) -> Rows:
+    values = layout.values
+    if not values and not layout.join:
         return rows
     columns: dict[str, list[Any]] = dict(rows.columns)
+    for field, between in layout.join.items():
+        if field in columns:
+            columns[field] = [_joined(value, between) for value in columns[field]]
     for field, names in values.items():
         if field in columns:
             columns[field] = [renamed(value, names) for value in columns[field]]
     return replace(rows, columns=columns)
+
+
+def _joined(value: Any, between: str) -> Any:
+    return between.join(map(str, value)) if isinstance(value, list) else value
 
 
 def renamed(value: Any, names: dict[str, str]) -> Any:

@@ -40,6 +40,7 @@ class Wanted:
         gather: a field that collects every column that is not asked for, as a mapping, or None.
         drop: columns that `gather` leaves out.
         characters: whether every character is a token, where a format cuts texts into tokens.
+        within: where the rows stand in the file: a key of a JSON object, the tag of an XML element; or None.
     """
 
     fields: Sequence[str]
@@ -51,6 +52,7 @@ class Wanted:
     gather: str | None = None
     drop: Sequence[str] = ()
     characters: bool = False
+    within: str | None = None
 
     @property
     def plain(self) -> list[str]:

@@ -89,13 +89,13 @@ read_jsonl = Reader(_jsonl)
 
 
 def read_json(path: Path, wanted: Wanted) -> Rows:
-    """A JSON list of objects, or an object whose keys are ids and whose values are objects."""
+    """A JSON list of objects or lists, or a mapping from ids to objects, at the top or `within` a key."""
     content = text(path, wanted.encoding)
     records = Records(path, wanted, math.inf)
     place = _Lines(content)
     try:
         json.dumps(json.loads(content), ensure_ascii=False).encode()
-        items = list(_items(content))
+        items = list(_items(content, wanted.within))
     except (ValueError, RecursionError) as error:
         line, column = (error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else (None, None)
         raise InputError(Problem(f"not valid JSON: {_reason(error)}", Place(str(path), line, column))) from None
@@ -108,7 +108,7 @@ def read_json(path: Path, wanted: Wanted) -> Rows:
         elif key in twice:
             records.found.add(Problem(f"the key {key!r} stands twice", Place(str(path), place.line(at))))
         else:
-            records.add({"id": key, **value} if key is not None else value, place.line(at), 0)
+            records.add({"id": key, **value} if key is not None else _record(value), place.line(at), 0)
     records.found.raise_any()
     return records.rows.take()
 
@@ -125,11 +125,44 @@ class _Lines:
         return self.number
 
 
-def _items(content: str) -> Iterator[tuple[int, str | None, Any]]:
+def json_value(path: Path) -> Any:
+    """The value of a JSON file. Raises InputError if it is none."""
+    try:
+        return json.loads(text(path, "utf-8"))
+    except ValueError as error:
+        raise InputError(Problem(f"not valid JSON: {_reason(error)}", Place(str(path)))) from None
+
+
+def _record(value: Any) -> Any:
+    """A list is a record whose keys are its places, as text."""
+    return {str(i): item for i, item in enumerate(value)} if isinstance(value, list) else value
+
+
+def _opened(content: str, key: str) -> int:
+    """Where the value of `key` begins in the outermost object. Raises JSONDecodeError if there is none."""
+    decode = json.JSONDecoder().raw_decode
+    at = _past_blanks(content, 0)
+    keys = []
+    if content[at] == "{":
+        at = _past_blanks(content, at + 1)
+        while content[at] != "}":
+            name, at = decode(content, at)
+            at = _past_blanks(content, _past_blanks(content, at) + 1)
+            if name == key:
+                return at
+            keys.append(str(name))
+            _, at = decode(content, at)
+            at = _past_blanks(content, at)
+            at = _past_blanks(content, at + 1) if content[at] == "," else at
+    known = f" (the keys are {', '.join(keys[:20])})" if keys else ""
+    raise json.JSONDecodeError(f"no key {key!r} to look within{known}", content, 0)
+
+
+def _items(content: str, within: str | None = None) -> Iterator[tuple[int, str | None, Any]]:
     """(position, key, value) of what stands in the outermost list or object of a valid JSON text; keys of a list are
     None. Raises JSONDecodeError if it is neither."""
     decode = json.JSONDecoder().raw_decode
-    at = _past_blanks(content, 0)
+    at = _opened(content, within) if within is not None else _past_blanks(content, 0)
     keyed = content[at] == "{"
     if content[at] not in "[{":
         raise json.JSONDecodeError("a list of objects, or id -> object, is expected", content, at)

@@ -1,4 +1,4 @@
-"""Files as bytes and as numbered lines: plain, gzipped, or inside a tar archive (`data.tar.gz//inner/file.csv`)."""
+"""Files as bytes and as numbered lines: plain, gzipped, or inside a tar or zip archive (`data.zip//inner/file.csv`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,12 @@ from typing import Any, BinaryIO
 from fmbench.data.encodings import by_mark, excerpt, likely
 from fmbench.errors import InputError, Place, Problem, nearest
 
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 BLOCK = 1 << 20
 
 
 def in_archive(path: Path) -> tuple[Path, str] | None:
-    """The archive and the name of the member, if `path` leads through a tar file; else None."""
+    """The archive and the name of the member, if `path` leads through one; else None."""
     for parent in path.parents:
         if parent.name.lower().endswith(ARCHIVES) and parent.is_file():
             return parent, path.relative_to(parent).as_posix()
@@ -39,8 +40,7 @@ def missing(path: Path) -> Problem | None:
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         what = "no such file" if path.parent.is_dir() else f"no such folder as {path.parent}"
         return Problem(what, Place(str(path)), nearest(path.name, siblings))
-    with _unpacked(path), tarfile.open(inside[0]) as archive:
-        members = [member.name.removeprefix("./") for member in archive if member.isfile()]
+    members = _members(inside[0], path)
     if inside[1] in members:
         return None
     return Problem(f"{inside[0].name} holds no file {inside[1]!r}", Place(str(path)), nearest(inside[1], members))
@@ -61,16 +61,30 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
             with path.open("rb") as raw, _gunzipped(raw, path) as stream:
                 yield stream
             return
-        with tarfile.open(inside[0]) as archive:
+        with zipfile.ZipFile(inside[0]) if _zipped(inside[0]) else tarfile.open(inside[0]) as archive:
             raw_member = _member(archive, inside[1], path)
             with raw_member as raw, _gunzipped(raw, path) as stream:
                 yield stream
 
 
-def _member(archive: tarfile.TarFile, name: str, path: Path) -> Any:
+def _zipped(archive: Path) -> bool:
+    return archive.suffix.lower() == ".zip"
+
+
+def _members(archive: Path, path: Path) -> list[str]:
+    """Names of the files in an archive. Raises InputError where it is broken."""
+    with _unpacked(path):
+        if _zipped(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                return [member.filename for member in zipped.infolist() if not member.is_dir()]
+        with tarfile.open(archive) as tarred:
+            return [member.name.removeprefix("./") for member in tarred if member.isfile()]
+
+
+def _member(archive: tarfile.TarFile | zipfile.ZipFile, name: str, path: Path) -> Any:
     for known in (name, f"./{name}"):
         try:
-            found = archive.extractfile(known)
+            found: Any = archive.open(known) if isinstance(archive, zipfile.ZipFile) else archive.extractfile(known)
         except KeyError:
             continue
         if found is not None:
@@ -93,8 +107,10 @@ def _unpacked(path: Path) -> Iterator[None]:
         yield
     except tarfile.TarError as error:
         raise InputError(Problem(f"not a whole tar archive: {error}", Place(str(path)))) from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise InputError(Problem(f"not a readable zip archive: {error}", Place(str(path)))) from None
     except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
-        what = "tar archive" if in_archive(path) and not path.is_file() else "gzip file"
+        what = "archive" if in_archive(path) and not path.is_file() else "gzip file"
         raise InputError(Problem(f"not a whole {what}: {error}", Place(str(path)))) from None
 
 
