@@ -81,10 +81,16 @@ SOURCES = Registry(
         "hub": "fmbench.data.hub:Hub",
         "corpus": "fmbench.data.corpus:Corpus",
         "generator": "fmbench.data.generator:GeneratorSource",
+        "sklearn": "fmbench.data.bundled:Bundled",
     },
 )
 
-GENERATORS = Registry("generator", {})
+GENERATORS = Registry(
+    "generator",
+    {
+        "lane-keeping": "fmbench.data.lane_keeping:LaneKeeping",
+    },
+)
 
 FORMATS = Registry(
     "file format",
@@ -107,6 +113,11 @@ KINDS = Registry(
         "text-regression": "fmbench.tasks.text_regression:TextRegression",
         "multi-label-classification": "fmbench.tasks.multi_label:MultiLabelClassification",
         "multiple-choice": "fmbench.tasks.multiple_choice:MultipleChoice",
+        "tabular-classification": "fmbench.tasks.tabular_classification:TabularClassification",
+        "tabular-regression": "fmbench.tasks.tabular_regression:TabularRegression",
+        "time-series-forecasting": "fmbench.tasks.time_series_forecasting:TimeSeriesForecasting",
+        "trajectory-forecasting": "fmbench.tasks.trajectory_forecasting:TrajectoryForecasting",
+        "imitation-control": "fmbench.tasks.imitation_control:ImitationControl",
     },
 )
 
@@ -116,6 +127,16 @@ LOADERS = Registry(
         "majority": "fmbench.models.classical.majority:Majority",
         "tfidf-logreg": "fmbench.models.classical.tfidf:TfidfLogreg",
         "tfidf-cosine": "fmbench.models.classical.tfidf_cosine:TfidfCosine",
+        "table-logreg": "fmbench.models.classical.tables:TableLogreg",
+        "gradient-boosting": "fmbench.models.classical.tables:GradientBoosting",
+        "group-mean": "fmbench.models.classical.group_mean:GroupMean",
+        "mlp": "fmbench.models.classical.mlp:Mlp",
+        "naive": "fmbench.models.classical.series:Naive",
+        "seasonal-naive": "fmbench.models.classical.series:SeasonalNaive",
+        "lag-ridge": "fmbench.models.classical.series:LagRidge",
+        "lag-boosting": "fmbench.models.classical.series:LagBoosting",
+        "constant-velocity": "fmbench.models.classical.paths:ConstantVelocity",
+        "linear-path": "fmbench.models.classical.paths:LinearPath",
         "bilstm": "fmbench.models.bilstm:BiLSTM",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
     },
@@ -150,6 +171,17 @@ METRICS = Registry(
         "mae": "fmbench.measure.errors:mae",
         "rmse": "fmbench.measure.errors:rmse",
         "r2": "fmbench.measure.errors:r2",
+        "auroc": "fmbench.measure.ranked:auroc",
+        "average_precision": "fmbench.measure.ranked:average_precision",
+        "relative_mae": "fmbench.measure.forecast:relative_mae",
+        "ade": "fmbench.measure.forecast:ade",
+        "fde": "fmbench.measure.forecast:fde",
+        "time_in_lane": "fmbench.measure.driving:time_in_lane",
+        "collision_rate": "fmbench.measure.driving:collision_rate",
+        "progress": "fmbench.measure.driving:progress",
+        "jerk": "fmbench.measure.driving:jerk",
+        "steering_mae": "fmbench.measure.driving:steering_mae",
+        "acceleration_mae": "fmbench.measure.driving:acceleration_mae",
     },
 )
 

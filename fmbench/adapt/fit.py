@@ -25,6 +25,11 @@ class Fit:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
+            "time-series-forecasting",
+            "trajectory-forecasting",
+            "imitation-control",
         }
     )
 

@@ -26,6 +26,8 @@ class BiLSTM:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
         }
     )
 
