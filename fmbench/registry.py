@@ -133,7 +133,7 @@ LOADERS = Registry(
         "mlp": "fmbench.models.classical.mlp:Mlp",
         "naive": "fmbench.models.classical.series:Naive",
         "seasonal-naive": "fmbench.models.classical.series:SeasonalNaive",
-        "lag-ridge": "fmbench.models.classical.series:LagRidge",
+        "ridge": "fmbench.models.classical.ridge:RidgeRegression",
         "lag-boosting": "fmbench.models.classical.series:LagBoosting",
         "constant-velocity": "fmbench.models.classical.paths:ConstantVelocity",
         "linear-path": "fmbench.models.classical.paths:LinearPath",

@@ -12,6 +12,8 @@ from fmbench.errors import InputError, Place, Problem, nearest
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "?"})
 MAX_PROBLEMS = 20
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class PlacedCells(dict[str, Any]):
@@ -95,8 +97,8 @@ def times(values: Sequence[Any], places: Sequence[Place | None], column: str) ->
 
 
 def calendar(time: datetime) -> dict[str, str]:
-    """Hour, weekday and month as categories."""
-    return {"hour": f"{time.hour:02d}", "weekday": time.strftime("%a"), "month": f"{time.month:02d}"}
+    """Hour, weekday and month as categories, in words that no one takes for numbers."""
+    return {"hour": f"{time.hour:02d}:00", "weekday": DAYS[time.weekday()], "month": MONTHS[time.month - 1]}
 
 
 def known_columns(asked: Sequence[str], columns: Sequence[str], option: str) -> None:

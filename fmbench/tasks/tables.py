@@ -63,7 +63,9 @@ class TableOptions(Spec):
     time: str | None = Field(
         default=None, description="column by which splits are cut, the last rows for the test; dates become features"
     )
-    duplicates: Literal["keep", "drop"] = Field(default="keep", description="rows that equal an earlier one entirely")
+    duplicates: Literal["keep", "drop", "time"] = Field(
+        default="keep", description="drop: leave out rows that equal an earlier one; time: rows at the time of another"
+    )
 
 
 class Tabular:
@@ -96,11 +98,14 @@ class Tabular:
         for option in ("categorical", "numeric", "time"):
             asked = getattr(options, option)
             known_columns([asked] if isinstance(asked, str) else asked or [], names, option)
-        if options.duplicates == "drop":
-            kept = {name: _distinct(rows) for name, rows in columns.items()}
+        if options.duplicates != "keep":
+            if options.duplicates == "time" and options.time is None:
+                raise InputError(Problem("options: `duplicates: time` needs a column `time`"))
+            by = options.time if options.duplicates == "time" else None
+            kept = {name: _distinct(rows, by) for name, rows in columns.items()}
             dropped = sum(len(columns[name][FEATURES]) - len(index) for name, index in kept.items())
             columns = {name: taken(rows, kept[name]) for name, rows in columns.items()}
-            notes.append(f"{dropped} rows that equal an earlier one were left out")
+            notes.append(f"{dropped} rows that equal an earlier one{' in ' + by if by else ''} were left out")
         if options.time is not None:
             columns, said = split_by_time(columns, options.time, split)
             notes += said
@@ -122,12 +127,14 @@ def _renamed(rows: Columns, names: Mapping[str, str]) -> Columns:
     return {**rows, FEATURES: fresh}
 
 
-def _distinct(rows: Columns) -> list[int]:
+def _distinct(rows: Columns, by: str | None) -> list[int]:
+    """The first of the rows that are equal, or that are so in the feature `by`."""
     names = [name for name in rows if name != "id"]
-    first: dict[Any, int] = {}
-    for i, values in enumerate(zip(*(rows[name] for name in names), strict=True)):
-        first.setdefault(repr(values), i)
-    return sorted(first.values())
+    keys = [repr(row.get(by)) for row in rows[FEATURES]] if by else []
+    first: dict[str, int] = {}
+    for i, key in enumerate(keys or map(repr, zip(*(rows[name] for name in names), strict=True))):
+        first.setdefault(key, i)
+    return list(first.values())
 
 
 def split_by_time(columns: dict[str, Columns], name: str, split: Split) -> tuple[dict[str, Columns], list[str]]:

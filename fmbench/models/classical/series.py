@@ -1,4 +1,4 @@
-"""Classical forecasts of series: persistence, the last season, and linear models or trees on lags."""
+"""Classical forecasts of series: persistence, the last season, and trees on lags."""
 
 from __future__ import annotations
 
@@ -50,42 +50,6 @@ class SeasonalNaive(Classical):
             )
         at = np.arange(len(data.outputs)) % season - season
         return Predicts(lambda inputs: pasts(inputs)[:, at])
-
-
-class LagRidge(Classical):
-    """Ridge regression of the changes from the last value on those of the context; the penalty by validation.
-
-    One model for all series, with the hour, the weekday and what else is known of the steps one-hot on top, if asked.
-    """
-
-    kinds: ClassVar[frozenset[str]] = KINDS
-    source: ClassVar[str] = "scikit-learn"
-
-    class Settings(Spec):
-        alphas: list[float] = Field(default=[0.1, 10.0, 1000.0], min_length=1, description="penalties to choose from")
-        known: bool = Field(default=True, description="whether to read what is known of the first step to forecast")
-
-    def fit(self, data: Examples, seed: int) -> Predicts:
-        from sklearn.linear_model import Ridge
-        from sklearn.preprocessing import StandardScaler
-
-        train, validation = data.inputs(data.train), data.inputs(data.validation)
-        known = KnownColumns(train) if self.settings.known else None
-        scaler = StandardScaler().fit(lag_features(train, known))
-
-        def features(inputs: Sequence[Window]) -> np.ndarray:
-            return np.asarray(scaler.transform(lag_features(inputs, known)))
-
-        x, y = features(train), data.targets(data.train) - pasts(train)[:, -1:]
-        seen, wanted = features(validation), data.targets(data.validation) - pasts(validation)[:, -1:]
-        models = [Ridge(alpha=alpha).fit(x, y) for alpha in self.settings.alphas]
-        best = models[int(np.argmin([abs(m.predict(seen).reshape(wanted.shape) - wanted).mean() for m in models]))]
-        n_outputs = len(data.outputs)
-
-        def predict(inputs: Sequence[Window]) -> np.ndarray:
-            return np.asarray(pasts(inputs)[:, -1:] + best.predict(features(inputs)).reshape(-1, n_outputs))
-
-        return Predicts(predict, int(best.coef_.size + np.size(best.intercept_)))
 
 
 class LagBoosting(Classical):
