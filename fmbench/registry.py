@@ -137,7 +137,9 @@ LOADERS = Registry(
         "lag-boosting": "fmbench.models.classical.series:LagBoosting",
         "constant-velocity": "fmbench.models.classical.paths:ConstantVelocity",
         "linear-path": "fmbench.models.classical.paths:LinearPath",
-        "bilstm": "fmbench.models.bilstm:BiLSTM",
+        "bilstm": "fmbench.models.scratch:BiLSTM",
+        "cnn": "fmbench.models.scratch:CNN",
+        "transformer": "fmbench.models.scratch:Transformer",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
     },
 )

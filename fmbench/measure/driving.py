@@ -37,8 +37,8 @@ def action_errors(action: int) -> Callable[[pa.Table, Sequence[str]], np.ndarray
 time_in_lane = SummedMetric("time_in_lane", KINDS, of_column("in_lane"), chance_level=lambda n_labels: 0.0)
 """Share of the time in which the whole car is in its lane; after a crash or off the road it is not."""
 collision_rate = SummedMetric("collision_rate", KINDS, of_column("collided"), higher_is_better=False)
-progress = SummedMetric("progress", KINDS, of_column("progress"), range=INFINITE)
-"""Distance along the lane, as a share of the expert's in the same scenario."""
+progress = SummedMetric("progress", KINDS, of_column("progress"), chance_level=lambda n_labels: 0.0)
+"""Distance along the lane, as a share of the expert's in the same scenario; 1 for those who are faster."""
 jerk = SummedMetric("jerk", KINDS, of_column("jerk"), higher_is_better=False, unit="m/s^3", range=INFINITE)
 """Root mean square of the change of acceleration while moving: what passengers feel."""
 steering_mae = SummedMetric("steering_mae", KINDS, action_errors(0), higher_is_better=False, unit="rad", range=INFINITE)

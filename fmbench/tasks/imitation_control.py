@@ -117,7 +117,7 @@ class ImitationControl(Vectors):
                 "scenario": list(rows_of),
                 "in_lane": driven.in_lane.mean(axis=0),
                 "collided": driven.collided.astype(np.float64),
-                "progress": driven.distance / np.maximum(by_expert.distance, 1.0),
+                "progress": np.minimum(driven.distance / np.maximum(by_expert.distance, 1.0), 1.0),
                 "jerk": driven.jerk,
             }
         )

@@ -15,7 +15,7 @@ from fmbench.tasks.examples import Examples
 
 
 class RidgeRegression(Classical):
-    """Linear in the values known, which are seen as the view of the kind has it; the validation rows choose the penalty.
+    """Linear in what is known, as the view of the kind sees it; the validation rows choose the penalty.
 
     Series: one model for all, of the changes from the last value on those before it and on what is known of the first
     step to come. Trajectories: from the last position, with the heading turned ahead.
@@ -43,9 +43,8 @@ class RidgeRegression(Classical):
         x, x_held = scale.transform(view.features(train)), scale.transform(view.features(held))
         y, y_held = view.seen(train, data.targets(data.train)), view.seen(held, data.targets(data.validation))
         models = [Ridge(alpha=alpha).fit(x, y) for alpha in self.settings.alphas]
-        best = models[
-            int(np.argmin([((m.predict(x_held).reshape(y_held.shape) - y_held) ** 2).mean() for m in models]))
-        ]
+        errors = [((model.predict(x_held).reshape(y_held.shape) - y_held) ** 2).mean() for model in models]
+        best = models[int(np.argmin(errors))]
         n_outputs = y.shape[1]
 
         def predict(inputs: Sequence[Any]) -> np.ndarray:
