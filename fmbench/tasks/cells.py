@@ -50,6 +50,9 @@ def placed_cells(rows: Rows, field: str) -> tuple[list[PlacedCells], list[Proble
     for i, raw in enumerate(rows.columns[field]):
         cells = PlacedCells()
         cells.place = rows.place(i)
+        if not isinstance(raw, dict):
+            problems.append(Problem(f"{field} is not a mapping of columns: {str(raw)[:40]!r}", cells.place))
+            raw = {}
         for name, value in raw.items():
             try:
                 cells[name] = cell(value)

@@ -30,7 +30,7 @@ class ImitationControl(Vectors):
     name: ClassVar[str] = "imitation-control"
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("state", "world", "action")
-    input_fields: ClassVar[tuple[str, ...]] = ("state",)
+    input_fields: ClassVar[tuple[str, ...]] = ("state", "world")
     raw_fields: ClassVar[tuple[str, ...] | None] = ("scenario", *STATE, *ACTION)
     label_field: ClassVar[str] = "action"
     side: ClassVar[Mapping[str, tuple[str, ...]]] = {SCENARIOS: ("scenario", *WORLD)}

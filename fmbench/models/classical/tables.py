@@ -141,6 +141,7 @@ class GradientBoosting(Classical):
         trees: int = Field(default=500, ge=1, description="at most, for each class")
         learning_rate: float = Field(default=0.1, gt=0)
         leaves: int = Field(default=31, ge=2, description="of a tree, at most")
+        leaf_rows: int = Field(default=20, ge=1, description="training rows of a leaf, at least")
         l2: float = Field(default=0.0, ge=0, description="penalty on the values of leaves")
         patience: int = Field(default=20, ge=1, description="trees without a gain on the validation rows")
 
@@ -157,6 +158,7 @@ class GradientBoosting(Classical):
             max_iter=own.trees,
             learning_rate=own.learning_rate,
             max_leaf_nodes=own.leaves,
+            min_samples_leaf=own.leaf_rows,
             l2_regularization=own.l2,
             n_iter_no_change=own.patience,
             early_stopping=bool(stopping),
