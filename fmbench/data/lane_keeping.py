@@ -18,7 +18,8 @@ class LaneKeeping:
     """Scenarios of bends and a leading car that brakes, driven by the expert of `simulate.lane`.
 
     On its way to the car every action is disturbed, so that the demonstrations show how to come back (Laskey et al.
-    2017, CoRL); what is recorded is what the expert wanted, plus `label_noise`.
+    2017, CoRL); what is recorded is what the expert wanted, plus `label_noise`. The ceiling is what the expert reaches in
+    the test scenarios, and for the errors of actions the noise of its record.
     """
 
     version: ClassVar[int] = 1
@@ -52,8 +53,7 @@ class LaneKeeping:
         side: Columns = {"scenario": [name for name, _ in scenarios]}
         for i, name in enumerate(lane.WORLD):
             side[name] = [world[i] for _, world in scenarios]
-        notes = ("the ceiling is what the expert reaches in the test scenarios, and the noise of its record",)
-        return Generated(splits, {"scenarios": side}, ceiling, notes)
+        return Generated(splits, {"scenarios": side}, ceiling)
 
 
 def random_worlds(rng: np.random.Generator, n: int) -> np.ndarray:
