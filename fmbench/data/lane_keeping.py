@@ -18,8 +18,8 @@ class LaneKeeping:
     """Scenarios of bends and a leading car that brakes, driven by the expert of `simulate.lane`.
 
     On its way to the car every action is disturbed, so that the demonstrations show how to come back (Laskey et al.
-    2017, CoRL); what is recorded is what the expert wanted, plus `label_noise`. The ceiling is what the expert reaches in
-    the test scenarios, and for the errors of actions the noise of its record.
+    2017, CoRL); what is recorded is what the expert wanted, plus `label_noise`. The ceiling is what the expert reaches
+    in the test scenarios, and for the errors of actions the noise of its record.
     """
 
     version: ClassVar[int] = 1
