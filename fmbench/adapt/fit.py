@@ -30,6 +30,10 @@ class Fit:
             "time-series-forecasting",
             "trajectory-forecasting",
             "imitation-control",
+            "sequential-recommendation",
+            "sampled-recommendation",
+            "rating-prediction",
+            "retrieval",
         }
     )
 
@@ -40,6 +44,8 @@ class Fit:
     def fit(model: Any, data: Examples, settings: Fit.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
 
+        if hasattr(model, "build") and data.kind.target == "ranking":
+            return _next_item(model, data, context)
         if hasattr(model, "build"):
             return _from_scratch(model, data, context)
         fitted = model.fit(data, context.seed)
@@ -59,3 +65,13 @@ def _from_scratch(model: Any, data: Examples, context: FitContext) -> Fitted:
     training = TrainSettings(own.epochs, own.batch_size, own.learning_rate)
     crf = own.crf and data.kind.readout == "token"
     return fit_network(trunk, tokenize, data, training, context, rng, dropout=own.dropout, pooling=own.pooling, crf=crf)
+
+
+def _next_item(model: Any, data: Examples, context: FitContext) -> Fitted:
+    from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.next_item import fit_next_item
+
+    predictor, training = fit_next_item(model, data, context)
+    parameters = sum(p.numel() for p in predictor.network.parameters())
+    curves = {"loss": training.losses, "validation": training.scores}
+    return Fitted(predictor, parameters, parameters, curves, {"best_epoch": training.best_epoch})

@@ -16,6 +16,7 @@ KINDS = frozenset(
         "text-regression",
         "tabular-regression",
         "time-series-forecasting",
+        "rating-prediction",
     }
 )
 

@@ -37,6 +37,9 @@ class PretrainedEncoder:
             "multiple-choice",
             "tabular-classification",
             "tabular-regression",
+            "sequential-recommendation",
+            "sampled-recommendation",
+            "retrieval",
         }
     )
 

@@ -31,6 +31,7 @@ class Majority:
             "time-series-forecasting",
             "trajectory-forecasting",
             "imitation-control",
+            "rating-prediction",
         }
     )
 
