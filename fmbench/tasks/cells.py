@@ -59,7 +59,7 @@ def placed_cells(rows: Rows, field: str) -> tuple[list[PlacedCells], list[Proble
             except ValueError as error:
                 problems.append(Problem(f"column {name!r} {error}: {str(value)[:40]!r}", cells.place))
         found.append(cells)
-    return found, problems[:MAX_PROBLEMS]
+    return found, problems
 
 
 def as_number(value: Any) -> float | None:

@@ -12,7 +12,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import InputError, Problem
 from fmbench.simulate.lane import ACTION, STATE, WORLD, drive, expert
 from fmbench.suite.schema import Split
-from fmbench.tasks.cells import MAX_PROBLEMS, as_number
+from fmbench.tasks.cells import as_number
 from fmbench.tasks.defaults import Columns
 from fmbench.tasks.vectors import Vectors, finite
 
@@ -54,7 +54,7 @@ class ImitationControl(Vectors):
                 for i, value in enumerate(columns[name])
                 if value is None
             ]
-        return columns, problems[:MAX_PROBLEMS]
+        return columns, problems
 
     @staticmethod
     def assemble(

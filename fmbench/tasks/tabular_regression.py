@@ -27,4 +27,4 @@ class TabularRegression(Tabular, ScoredTexts):
     def conform(cls, rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
         scores, problems = score_column(rows)
         features, found = Tabular.cells(rows)
-        return {**rows.columns, "score": scores, FEATURES: list(features)}, problems[:20] + found
+        return {**rows.columns, "score": scores, FEATURES: list(features)}, problems + found

@@ -14,7 +14,7 @@ from pydantic import Field
 from fmbench.data.rows import Rows
 from fmbench.errors import InputError, Problem
 from fmbench.suite.schema import Spec, Split
-from fmbench.tasks.cells import MAX_PROBLEMS, as_number
+from fmbench.tasks.cells import as_number
 from fmbench.tasks.defaults import Columns
 from fmbench.tasks.vectors import Vectors
 
@@ -61,7 +61,7 @@ class TrajectoryForecasting(Vectors):
                 problems.append(Problem(f"agent {key[1]} is twice in frame {key[0]:g}", rows.place(i)))
             elif key[0] is not None:
                 seen.add(key)
-        return columns, problems[:MAX_PROBLEMS]
+        return columns, problems
 
     @staticmethod
     def assemble(

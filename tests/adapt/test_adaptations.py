@@ -160,7 +160,7 @@ def load(name: str) -> Any:
 
 
 def reached(data: Examples, table: pa.Table, scores: np.ndarray) -> float:
-    """Accuracy of classes, Pearson's r of scores (the lowest of several), hit rate of the first four of eight things."""
+    """Accuracy of classes, Pearson's r of scores (the lowest of several), hits of the first four of eight."""
     if data.kind.target == "vector":
         pairs = zip(scores.T, data.targets(table).T, strict=True)
         return float(np.min([pearson(found, gold, np.ones((1, len(gold))))[0] for found, gold in pairs]))
