@@ -25,7 +25,13 @@ class KNN:
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "tabular-classification",
+        }
+    )
 
     class Settings(Spec):
         layers: list[int] | None = Field(

@@ -35,7 +35,14 @@ class Probe:
     version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
     kinds: ClassVar[frozenset[str]] = frozenset(
-        {"text-classification", "token-classification", "text-regression", "multi-label-classification"}
+        {
+            "text-classification",
+            "token-classification",
+            "text-regression",
+            "multi-label-classification",
+            "tabular-classification",
+            "tabular-regression",
+        }
     )
 
     class Settings(Spec):

@@ -35,6 +35,8 @@ class PretrainedEncoder:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
             "sequential-recommendation",
             "sampled-recommendation",
             "retrieval",

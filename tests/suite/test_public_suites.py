@@ -26,8 +26,26 @@ ROWS = {
     "ml1m-ncf": (0, 0, 6040),
     "amazon-beauty-seq": (22363, 22363, 22363),
     "medquad": (0, 0, 2710),
+    "german-credit": (720, 80, 200),
+    "credit-card-default": (21600, 2400, 6000),
+    "breast-cancer": (409, 46, 114),
+    "bike-hours": (12512, 1391, 3476),
+    "bike-series": (2465, 57, 144),
+    "metro-hours": (29214, 3246, 8115),
+    "metro-series": (2673, 123, 295),
+    "traffic-speed": (49266, 2691, 6831),
+    "comma-speed": (2926, 81, 204),
+    "eth-ucy-eth": (28742, 5165, 2313),
+    "eth-ucy-hotel": (29357, 5750, 1053),
+    "eth-ucy-univ": (10043, 3417, 24334),
+    "eth-ucy-zara1": (28337, 5754, 2105),
+    "eth-ucy-zara2": (25869, 4817, 5638),
 }
 every_suite = pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+LARGE = {"credit-card-default", "eth-ucy", "traffic-speed-tgcn"}
+slow_if_large = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LARGE else []) for path in SUITES
+]
 
 
 @pytest.fixture
@@ -46,10 +64,12 @@ def test_it_says_what_it_is_and_pins_its_rows(path: Path, monkeypatch: pytest.Mo
     assert suite.measures
     for task in suite.tasks:
         assert task.spec.license
-        assert task.source in ("hub", "files")
+        assert task.source in ("hub", "files", "sklearn")
         if task.source == "hub":
             assert task.source_spec.rows_sha256 and task.source_spec.local.folder
             assert not at_hand(task)
+            continue
+        if task.source == "sklearn":
             continue
         with pytest.raises(InputError, match=r"\$FMBENCH_DATA is not set; it must name a folder that holds "):
             load_dataset(task)
@@ -58,7 +78,7 @@ def test_it_says_what_it_is_and_pins_its_rows(path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.data
-@every_suite
+@pytest.mark.parametrize("path", slow_if_large)
 def test_its_local_rows_are_the_pinned_ones(path: Path, public_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FMBENCH_DATA", str(public_data))
     suite = load_suite(path)

@@ -26,6 +26,11 @@ class Majority:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
+            "time-series-forecasting",
+            "trajectory-forecasting",
+            "imitation-control",
             "rating-prediction",
         }
     )
