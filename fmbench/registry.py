@@ -95,6 +95,9 @@ FORMATS = Registry(
         "conll": "fmbench.data.formats:read_conll",
         "parquet": "fmbench.data.formats:read_parquet",
         "inline-entities": "fmbench.data.formats:read_inline_entities",
+        "image-folder": "fmbench.data.media:read_image_folder",
+        "wav-folder": "fmbench.data.media:read_wav_folder",
+        "idx": "fmbench.data.media:read_idx",
     },
 )
 
@@ -106,6 +109,9 @@ KINDS = Registry(
         "sentence-similarity": "fmbench.tasks.sentence_similarity:SentenceSimilarity",
         "text-regression": "fmbench.tasks.text_regression:TextRegression",
         "multi-label-classification": "fmbench.tasks.multi_label:MultiLabelClassification",
+        "image-classification": "fmbench.tasks.image_classification:ImageClassification",
+        "audio-classification": "fmbench.tasks.audio_classification:AudioClassification",
+        "image-text-classification": "fmbench.tasks.image_text_classification:ImageTextClassification",
         "multiple-choice": "fmbench.tasks.multiple_choice:MultipleChoice",
     },
 )
@@ -117,7 +123,16 @@ LOADERS = Registry(
         "tfidf-logreg": "fmbench.models.classical.tfidf:TfidfLogreg",
         "tfidf-cosine": "fmbench.models.classical.tfidf_cosine:TfidfCosine",
         "bilstm": "fmbench.models.bilstm:BiLSTM",
+        "pixel-logreg": "fmbench.models.classical.pixels:PixelLogreg",
+        "pixel-knn": "fmbench.models.classical.pixels:PixelKNN",
+        "image-text-logreg": "fmbench.models.classical.pixels:ImageTextLogreg",
+        "spectrogram-logreg": "fmbench.models.classical.spectrogram:SpectrogramLogreg",
+        "cnn": "fmbench.models.conv:CNN",
+        "audio-cnn": "fmbench.models.conv:AudioCNN",
+        "image-text-net": "fmbench.models.conv:ImageTextNet",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
+        "image-encoder": "fmbench.models.media_encoder:ImageEncoder",
+        "audio-encoder": "fmbench.models.media_encoder:AudioEncoder",
     },
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +39,12 @@ class Layout(Spec):
     header: bool = Field(default=True, description="whether csv and tsv files start with column names")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     drop: list[str] = Field(default=[], description="columns that kinds which gather all the others leave out")
+    pattern: str | None = Field(
+        default=None, description="image-folder, wav-folder: regular expression of paths; its named groups are columns"
+    )
+    table: str | None = Field(
+        default=None, description="image-folder, wav-folder: csv or tsv file inside, * allowed, that names the files"
+    )
 
     @field_validator("format")
     @classmethod
@@ -47,6 +55,15 @@ class Layout(Spec):
                 f"unknown format {name!r}; " + (f"did you mean {hint!r}?" if hint else f"known: {', '.join(FORMATS)}")
             )
         return name
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
 
 
 class SideTable(Layout):
@@ -102,6 +119,8 @@ def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> d
         layout.delimiter,
         asked.gather,
         tuple(layout.drop),
+        layout.pattern,
+        layout.table,
     )
     splits: dict[str, list[Rows]] = {}
     for split in SPLITS:
@@ -146,9 +165,9 @@ def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
 
 
 def _read(path: Path, format: str | None, wanted: Wanted) -> Rows:
-    if path.is_dir():
+    if path.is_dir() and not (format and getattr(FORMATS[format], "folders", False)):
         raise InputError(Problem("is a folder, not a file", Place(str(path))))
-    if not path.is_file():
+    if not path.exists():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         what = "no such file" if path.parent.is_dir() else f"no such folder as {path.parent}"
         raise InputError(Problem(what, Place(str(path)), nearest(path.name, siblings)))
@@ -178,7 +197,7 @@ def _rename(rows: Rows, values: dict[str, dict[str, str]]) -> Rows:
     for field, names in values.items():
         if field in columns:
             columns[field] = [renamed(value, names) for value in columns[field]]
-    return Rows(columns, rows.file, rows.lines)
+    return replace(rows, columns=columns)
 
 
 def renamed(value: Any, names: dict[str, str]) -> Any:

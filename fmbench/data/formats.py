@@ -37,6 +37,7 @@ class Wanted:
         delimiter: overrides the format's own.
         gather: a field that collects every column that is not asked for, as a mapping, or None.
         drop: columns that `gather` leaves out.
+        pattern, table: how folders of files tell their columns, see fmbench.data.media.
     """
 
     fields: Sequence[str]
@@ -47,6 +48,8 @@ class Wanted:
     delimiter: str | None = None
     gather: str | None = None
     drop: Sequence[str] = ()
+    pattern: str | None = None
+    table: str | None = None
 
     @property
     def plain(self) -> list[str]:

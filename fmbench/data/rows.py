@@ -36,16 +36,20 @@ class Rows:
         columns: field name -> values, one for each row.
         file: for messages.
         lines: line number of each row, counted from 1, or None where lines mean nothing (parquet, hub).
+        names: of the file inside the folder or archive `file` that each row came from, where it is one.
     """
 
     columns: dict[str, list[Any]]
     file: str
     lines: Sequence[int] | None = None
+    names: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
 
     def place(self, row: int) -> Place:
+        if self.names is not None:
+            return Place(f"{self.file}/{self.names[row]}")
         return Place(self.file, self.lines[row] if self.lines is not None else None)
 
 

@@ -13,7 +13,14 @@ from fmbench.stats.sums import f1, macro, micro, recall, weighted
 
 SETS = frozenset({"multi-label-classification"})
 CHOICES = frozenset({"multiple-choice"})
-KINDS = frozenset({"text-classification"})
+KINDS = frozenset(
+    {
+        "text-classification",
+        "image-classification",
+        "audio-classification",
+        "image-text-classification",
+    }
+)
 
 
 def class_counts(predictions: pa.Table, labels: Sequence[str]) -> Counts:

@@ -26,6 +26,9 @@ class Majority:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "image-classification",
+            "audio-classification",
+            "image-text-classification",
         }
     )
 
