@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from fmbench.engine import features
 from fmbench.engine.cache import ArrayCache
 from fmbench.engine.context import FitContext
 from fmbench.engine.features import FrozenEncoder
@@ -66,7 +67,7 @@ def frozen_encoder(model: Any, data: Examples, device: str) -> FrozenEncoder | F
     """The encoder as one that only reads the inputs of the task's kind."""
     if isinstance(model, MediaEncoder):
         return FrozenMedia(model, getattr(data.options, "sample_rate", None), device)
-    return FrozenEncoder(model, data.kind.readout, device)
+    return features.FrozenEncoder(model, data.kind.readout, device)
 
 
 def frozen_predictor(

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from fmbench.models.loader import Identity
-from fmbench.models.mel import FLOOR, frame_sizes, log_mel
+from fmbench.models.mel import frame_sizes, log_mel
 from fmbench.models.stack import Stack, Untrained, cost_of
 from fmbench.suite.schema import Model, Spec
 from fmbench.tasks.examples import Examples
@@ -82,12 +82,16 @@ class AudioCNN(_Conv):
         n_mels: int = Field(default=40, ge=8, le=256)
         window_ms: float = Field(default=25.0, gt=0)
         hop_ms: float = Field(default=10.0, gt=0)
+        widths: list[int] = Field(
+            default=[32, 64, 128, 256], min_length=1, description="channels of each block, multiples of 8"
+        )
         batch_size: int = Field(default=16, ge=1)
+        learning_rate: float = Field(default=1e-3, gt=0)
         epochs: int = Field(default=25, ge=1)
         patience: int | None = Field(default=8, ge=1, description="epochs without improvement before stopping")
 
     def build_for(self, data: Examples) -> Untrained:
-        """The longest training recording decides how many frames are read; shorter ones are filled with silence."""
+        """The longest training recording decides how many frames are read; others end in mean energies."""
         import torch
 
         from fmbench.models.nets.conv import ConvClassifier, ConvTrunk
@@ -98,16 +102,17 @@ class AudioCNN(_Conv):
         window, hop = frame_sizes(rate, own.window_ms, own.hop_ms)
         frames = max(1 + max(0, -(-(len(wave) - window) // hop)) for wave in waves)
 
+        bands = np.concatenate([log_mel(w, rate, own.n_mels, own.window_ms, own.hop_ms) for w in waves])
+        mean, std = bands.mean(axis=0), bands.std(axis=0) + 1e-3
+
         def prepare(waves: Sequence[Any]) -> Stack:
-            array = np.full((len(waves), 1, own.n_mels, frames), np.log(FLOOR), dtype=np.float16)
+            array = np.zeros((len(waves), 1, own.n_mels, frames), dtype=np.float16)
             for row, wave in zip(array, waves, strict=True):
                 found = log_mel(wave, rate, own.n_mels, own.window_ms, own.hop_ms)[:frames]
-                row[0, :, : len(found)] = found.T
+                row[0, :, : len(found)] = ((found - mean) / std).T
             return Stack(array, cost_of(array))
 
-        bands = np.concatenate([log_mel(w, rate, own.n_mels, own.window_ms, own.hop_ms) for w in waves])
-        mean, std = (torch.from_numpy(found).view(1, -1, 1) for found in (bands.mean(axis=0), bands.std(axis=0) + 1e-3))
-        trunk = ConvTrunk(mean, std, tuple(own.widths))
+        trunk = ConvTrunk(torch.zeros(1, 1, 1), torch.ones(1, 1, 1), tuple(own.widths), halve_first=True)
         return Untrained(ConvClassifier(trunk, len(data.outputs), own.dropout), prepare)
 
 
@@ -159,4 +164,4 @@ def _image_trunk(images: Sequence[Any], own: Any) -> ConvTrunk:
     mean = np.asarray(total) / n
     std = np.sqrt(np.maximum(np.asarray(squares) / n - mean**2, 0)) + 1e-3
     centre, scale = (torch.from_numpy(one.astype(np.float32)).view(-1, 1, 1) for one in (mean, std))
-    return ConvTrunk(centre, scale, tuple(own.widths), getattr(own, "shift", 0), getattr(own, "flip", False))
+    return ConvTrunk(centre, scale, tuple(own.widths), shift=getattr(own, "shift", 0), flip=getattr(own, "flip", False))

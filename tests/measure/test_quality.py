@@ -23,6 +23,9 @@ LABELS = {
     "text-regression": (),
     "multi-label-classification": ("bad", "good", "so-so"),
     "multiple-choice": ("A", "B", "C"),
+    "image-classification": ("bad", "good", "so-so"),
+    "audio-classification": ("bad", "good", "so-so"),
+    "image-text-classification": ("bad", "good", "so-so"),
 }
 KIND_OF = {name: kind for name, metric in METRICS.items() for kind in metric.kinds}
 
@@ -41,7 +44,7 @@ def predictions(kind: str, n: int = 80, wrong: float = 0.25, seed: int = 0) -> p
         sets[1] = np.where(rng.random((n, len(labels))) < wrong, sets[1], sets[0])
         gold, guess = ([[labels[i] for i in np.flatnonzero(row)] for row in one] for one in sets)
         return pa.table({"gold": gold, "prediction": guess, "author": author})
-    if kind in ("text-classification", "multiple-choice"):
+    if KINDS[kind].target in ("class", "choice") and kind != "token-classification":
         gold = rng.choice(labels, n)
         guess = np.where(rng.random(n) < wrong, rng.choice(labels, n), gold)
         return pa.table({"gold": gold.tolist(), "prediction": guess.tolist(), "author": author})

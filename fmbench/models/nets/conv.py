@@ -12,10 +12,10 @@ GROUPS = 8
 
 
 class ConvTrunk(nn.Module):
-    """Standardised input -> 3 x 3 convolutions, group norm, ReLU -> the mean over all positions.
+    """Standardised input -> 3 x 3 convolutions, group norm, ReLU -> mean and maximum over all positions.
 
-    Every block after the first halves height and width. Group norm (Wu and He 2018, 1803.08494) knows no batch, so that
-    one example alone gives what it gives in a batch.
+    Every block halves height and width, but the first only if `halve_first`. Group norm (Wu and He 2018, 1803.08494)
+    knows no batch, so that one example alone gives what it gives in a batch.
 
     Args:
         mean, std: float32 [channels, 1, 1] or [channels, height, 1], what the input is standardised with.
@@ -26,25 +26,33 @@ class ConvTrunk(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Tensor, std: Tensor, widths: tuple[int, ...], shift: int = 0, flip: bool = False) -> None:
+    def __init__(
+        self,
+        mean: Tensor,
+        std: Tensor,
+        widths: tuple[int, ...],
+        halve_first: bool = False,
+        shift: int = 0,
+        flip: bool = False,
+    ) -> None:
         super().__init__()
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
         self.shift, self.flip = shift, flip
         blocks: list[nn.Module] = []
         for i, (before, after) in enumerate(zip((len(mean), *widths), widths, strict=False)):
-            blocks.append(nn.Conv2d(before, after, 3, stride=1 if i == 0 else 2, padding=1, bias=False))
+            blocks.append(nn.Conv2d(before, after, 3, stride=2 if i or halve_first else 1, padding=1, bias=False))
             blocks += [nn.GroupNorm(GROUPS, after), nn.ReLU()]
         self.blocks = nn.Sequential(*blocks)
-        self.hidden_size = widths[-1]
+        self.hidden_size = 2 * widths[-1]
 
     def forward(self, images: Tensor) -> Tensor:
         """[n, channels, height, width] of any number type -> [n, hidden_size]."""
         x = (images.float() - self.mean) / self.std
         if self.training and (self.shift or self.flip):
             x = _moved(x, self.shift, self.flip)
-        found: Tensor = self.blocks(x).mean(dim=(2, 3))
-        return found
+        maps = self.blocks(x).flatten(2)
+        return torch.cat([maps.mean(dim=2), maps.max(dim=2).values], dim=1)
 
 
 class ConvClassifier(nn.Module):
