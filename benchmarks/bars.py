@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import finetuning, harness, inference, probing, roofline, statistics
+from benchmarks import finetuning, harness, inference, perturbations, probing, roofline, statistics
 from benchmarks.pairs import Pair
 from benchmarks.sizes import Size
 from benchmarks.workloads import missing_data
@@ -132,6 +132,15 @@ BARS = (
         0.5,
         "50 %",
         roofline.finetune_share,
+    ),
+    Bar(
+        "perturbations",
+        "all text perturbations, short sentences, one core",
+        f"a budget of {perturbations.BUDGET:,} sentences a second",
+        1.0,
+        f"{perturbations.BUDGET:,} a second",
+        perturbations.build,
+        data=(),
     ),
     Bar(
         "harness",

@@ -19,6 +19,7 @@ class What(StrEnum):
     adaptations = "adaptations"
     metrics = "metrics"
     measures = "measures"
+    perturbations = "perturbations"
     sources = "sources"
     suites = "suites"
 
@@ -69,6 +70,17 @@ def _rows(what: What) -> list[dict[str, Any]]:
                     "description": _first_sentence(owner),
                 }
                 for name, owner in registry.ADAPTATIONS.items()
+            ]
+        case What.perturbations:
+            return [
+                {
+                    "name": name,
+                    "for": ", ".join(sorted(one.inputs)),
+                    "languages": ", ".join(sorted(one.languages)) if one.languages else "",
+                    "label": one.label,
+                    "description": one.description,
+                }
+                for name, one in registry.PERTURBATIONS.items()
             ]
     found = {What.kinds: registry.KINDS, What.measures: registry.MEASURES, What.sources: registry.SOURCES}[what]
     return [{"name": name, "description": _first_sentence(owner)} for name, owner in found.items()]

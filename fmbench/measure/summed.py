@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.metric import Sample, Scored
-from fmbench.stats.intervals import Bootstrap, Interval, Value, over_seeds
+from fmbench.stats.bootstrap import Bootstrap, Value
+from fmbench.stats.intervals import Interval
+from fmbench.stats.seeds import over_seeds
 
 
 def mean_of_items(sums: np.ndarray) -> np.ndarray:

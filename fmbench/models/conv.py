@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 
 class _ConvSettings(Spec):
-    widths: list[int] = Field(default=[32, 64, 128], min_length=1, description="channels of each block, multiples of 8")
-    epochs: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
+    widths: list[int] = Field(
+        default=[32, 64, 128, 256], min_length=1, description="channels of each block, multiples of 8"
+    )
+    epochs: int = Field(default=20, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    patience: int | None = Field(default=3, ge=1, description="epochs without improvement before stopping")
+    patience: int | None = Field(default=4, ge=1, description="epochs without improvement before stopping")
 
     @field_validator("widths")
     @classmethod
@@ -56,7 +58,7 @@ class _Conv:
         return cls(model.settings)
 
 
-class CNN(_Conv):
+class ImageCNN(_Conv):
     """A small convolutional network for images; learns everything from the training rows."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"image-classification"})
@@ -82,10 +84,6 @@ class AudioCNN(_Conv):
         n_mels: int = Field(default=40, ge=8, le=256)
         window_ms: float = Field(default=25.0, gt=0)
         hop_ms: float = Field(default=10.0, gt=0)
-        widths: list[int] = Field(
-            default=[32, 64, 128, 256], min_length=1, description="channels of each block, multiples of 8"
-        )
-        batch_size: int = Field(default=16, ge=1)
         learning_rate: float = Field(default=1e-3, gt=0)
         epochs: int = Field(default=25, ge=1)
         patience: int | None = Field(default=8, ge=1, description="epochs without improvement before stopping")
@@ -112,7 +110,7 @@ class AudioCNN(_Conv):
                 row[0, :, : len(found)] = ((found - mean) / std).T
             return Stack(array, cost_of(array))
 
-        trunk = ConvTrunk(torch.zeros(1, 1, 1), torch.ones(1, 1, 1), tuple(own.widths), halve_first=True)
+        trunk = ConvTrunk(torch.zeros(1, 1, 1), torch.ones(1, 1, 1), tuple(own.widths))
         return Untrained(ConvClassifier(trunk, len(data.outputs), own.dropout), prepare)
 
 

