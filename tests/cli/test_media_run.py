@@ -93,4 +93,5 @@ def test_a_text_encoder_on_images_is_refused(tmp_path: Path, capsys: pytest.Capt
     path.write_text(IMAGES.replace("./net", "minilm-l6"))
     code, _, err = command(capsys, "check", path)
     assert code == 2
-    assert "model 'minilm-l6' fits none of the adaptations" in err
+    assert "model 'minilm-l6' fits none of the adaptations (fit, probe, knn) on these tasks: it is for " in err
+    assert "for image-classification there are majority, pixel-logreg, pixel-knn, image-cnn, image-encoder" in err

@@ -20,6 +20,7 @@ from PIL import Image
 
 from fmbench.data.dataset import Dataset
 from fmbench.data.formats import Wanted
+from fmbench.data.hub import _as_files
 from fmbench.data.images import image_array
 from fmbench.data.media import read_idx, read_image_folder, read_wav_folder
 from fmbench.errors import InputError
@@ -255,3 +256,12 @@ def test_parquet_of_the_hub_holds_bytes(load: Callable[..., Dataset], tmp_path: 
     data = load({"files": {"train": "rows.parquet"}}, kind="image-classification")
     assert data.labels == ("0", "1")
     assert Image.open(io.BytesIO(data.train["image"][0].as_py())).size == (12, 12)
+
+
+def test_images_of_a_hub_stay_files() -> None:
+    import datasets
+
+    content = png(picture("red", 0))
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["no", "yes"])})
+    data = datasets.Dataset.from_dict({"image": [{"bytes": content, "path": None}], "label": [1]}, features=features)
+    assert _as_files(data)[0] == {"image": {"bytes": content, "path": None}, "label": 1}

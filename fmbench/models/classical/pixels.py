@@ -18,7 +18,7 @@ CHUNK = 1024
 
 
 def pixels(images: Sequence[np.ndarray]) -> np.ndarray:
-    """uint8 images of one shape -> float64 [n, height * width * channels] from 0 to 1; L-BFGS stops early in float32."""
+    """uint8 images of one shape -> float64 [n, height * width * channels] from 0 to 1 (float32 stops L-BFGS early)."""
     return np.stack([np.asarray(image).ravel() for image in images]) / 255
 
 
