@@ -28,6 +28,10 @@ class Fit:
             "image-classification",
             "audio-classification",
             "image-text-classification",
+            "sequential-recommendation",
+            "sampled-recommendation",
+            "rating-prediction",
+            "retrieval",
         }
     )
 
@@ -40,6 +44,8 @@ class Fit:
 
         if hasattr(model, "build_for"):
             return _stacks_from_scratch(model, data, context)
+        if hasattr(model, "build") and data.kind.target == "ranking":
+            return _next_item(model, data, context)
         if hasattr(model, "build"):
             return _from_scratch(model, data, context)
         fitted = model.fit(data, context.seed)
@@ -78,3 +84,13 @@ def _stacks_from_scratch(model: Any, data: Examples, context: FitContext) -> Fit
     curves = {"train_loss": history.loss, "validation": history.validation}
     notes = {"precision": settings.precision, "best_epoch": history.best_epoch}
     return Fitted(StackPredictor(network, untrained.prepare, context.device), parameters, parameters, curves, notes)
+
+
+def _next_item(model: Any, data: Examples, context: FitContext) -> Fitted:
+    from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.next_item import fit_next_item
+
+    predictor, training = fit_next_item(model, data, context)
+    parameters = sum(p.numel() for p in predictor.network.parameters())
+    curves = {"loss": training.losses, "validation": training.scores}
+    return Fitted(predictor, parameters, parameters, curves, {"best_epoch": training.best_epoch})

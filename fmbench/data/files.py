@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from fmbench.data.formats import Wanted
-from fmbench.data.rows import SPLITS, Asked, RawData, Rows
+from fmbench.data.formats import Reader, Wanted
+from fmbench.data.opening import missing, packed_bytes
+from fmbench.data.rows import SPLITS, Asked, RawData, Rows, Stream
 from fmbench.errors import InputError, Place, Problem, nearest
 from fmbench.registry import FORMATS
 from fmbench.suite.schema import Spec
@@ -22,11 +25,17 @@ SUFFIXES = {
     "tsv": "tsv",
     "jsonl": "jsonl",
     "ndjson": "jsonl",
+    "json": "json",
     "conll": "conll",
     "bio": "conll",
     "iob": "conll",
     "parquet": "parquet",
 }
+STREAMED_BYTES = 64 << 20
+"""If one file of a task is larger, its rows go through the disk in chunks and are never all in memory."""
+PACKED = 4
+"""What a byte of a packed file is taken to unpack to."""
+CHUNK_CHARACTERS = 4 << 20
 
 
 class Layout(Spec):
@@ -45,6 +54,7 @@ class Layout(Spec):
     table: str | None = Field(
         default=None, description="image-folder, wav-folder: csv or tsv file inside, * allowed, that names the files"
     )
+    characters: bool = Field(default=False, description="span-jsonl: whether every character is a token")
 
     @field_validator("format")
     @classmethod
@@ -107,10 +117,30 @@ def located(name: str, base: Path) -> Path:
     return Path(root) / name.removeprefix("$FMBENCH_DATA/")
 
 
-def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> dict[str, list[Rows]]:
-    """Read `paths` (split -> files) as `layout` says; the problems of all files come together."""
+def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> dict[str, list[Rows | Stream]]:
+    """Read `paths` (split -> files) as `layout` says; the problems of all files come together.
+
+    If one file is large, those whose format has chunks are left as streams, whose problems show as they are read.
+    """
     problems = unknown_fields(layout, asked)
-    wanted = Wanted(
+    wanted = wanted_of(layout, asked)
+    every = [path for split in SPLITS for path in paths.get(split, [])]
+    large = any(_unpacked_bytes(path) > STREAMED_BYTES for path in every)
+    splits: dict[str, list[Rows | Stream]] = {}
+    for split in SPLITS:
+        for path in paths.get(split, []):
+            try:
+                splits.setdefault(split, []).append(_read(path, layout, wanted, large))
+            except InputError as error:
+                problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return splits
+
+
+def wanted_of(layout: Layout, asked: Asked) -> Wanted:
+    """What a reader needs to know of both."""
+    return Wanted(
         asked.fields,
         asked.optional,
         layout.columns,
@@ -119,20 +149,18 @@ def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> d
         layout.delimiter,
         asked.gather,
         tuple(layout.drop),
-        layout.pattern,
-        layout.table,
+        pattern=layout.pattern,
+        table=layout.table,
+        characters=layout.characters,
     )
-    splits: dict[str, list[Rows]] = {}
-    for split in SPLITS:
-        for path in paths.get(split, []):
-            try:
-                rows = _read(path, layout.format, wanted)
-                splits.setdefault(split, []).append(_rename(rows, layout.values))
-            except InputError as error:
-                problems += error.problems
-    if problems:
-        raise InputError(problems)
-    return splits
+
+
+def _unpacked_bytes(path: Path) -> int:
+    try:
+        size = packed_bytes(path)
+    except (OSError, ValueError):
+        return 0
+    return size if path.is_file() and path.suffix.lower() not in (".gz", ".parquet") else PACKED * size
 
 
 def read_side(tables: dict[str, tuple[Layout, Path]], asked: Asked) -> dict[str, dict[str, list[Any]]]:
@@ -145,7 +173,8 @@ def read_side(tables: dict[str, tuple[Layout, Path]], asked: Asked) -> dict[str,
             )
             raise InputError(Problem(what, None, nearest(name, asked.side)))
         pieces = read_layout(layout, {"train": [path]}, Asked(asked.side[name], ()))
-        found[name] = dict(pieces["train"][0].columns)
+        (piece,) = pieces["train"]
+        found[name] = dict((piece.whole() if isinstance(piece, Stream) else piece).columns)
     return found
 
 
@@ -164,30 +193,70 @@ def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
     ]
 
 
-def _read(path: Path, format: str | None, wanted: Wanted) -> Rows:
-    if path.is_dir() and not (format and getattr(FORMATS[format], "folders", False)):
-        raise InputError(Problem("is a folder, not a file", Place(str(path))))
-    if not path.exists():
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        what = "no such file" if path.parent.is_dir() else f"no such folder as {path.parent}"
-        raise InputError(Problem(what, Place(str(path)), nearest(path.name, siblings)))
+def _read(path: Path, layout: Layout, wanted: Wanted, large: bool) -> Rows | Stream:
+    format = layout.format
+    folders = format is not None and getattr(FORMATS[format], "folders", False)
+    absent = None if path.is_dir() and folders else missing(path)
+    if absent is not None:
+        raise InputError(_how_to_get(absent, path))
     if format is None:
         suffix = path.name.removesuffix(".gz").rpartition(".")[2].lower()
         format = SUFFIXES.get(suffix)
     if format is None:
         what = f"the name does not tell the format; set `format` to one of {', '.join(FORMATS)}"
         raise InputError(Problem(what, Place(str(path))))
+    reader = FORMATS[format]
+    if large and isinstance(reader, Reader):
+        return Stream(
+            lambda: _checked(reader, path, layout, wanted, format), str(path), _key(path, layout, wanted, format)
+        )
     try:
-        rows: Rows = FORMATS[format](path, wanted)
+        rows: Rows = reader(path, wanted)
     except OSError as error:
         raise InputError(Problem(f"cannot be read: {error.strerror or error}", Place(str(path)))) from None
+    _all_there(rows, wanted, format)
+    if not len(rows):
+        raise InputError(Problem("no rows", Place(str(path))))
+    return _rename(rows, layout.values)
+
+
+def _how_to_get(absent: Problem, path: Path) -> Problem:
+    """The problem, and where a file is out of a public data set that is not there, which folder lacks it."""
+    root = os.environ.get("FMBENCH_DATA")
+    if not root or not path.is_relative_to(root) or path.parent.exists():
+        return absent
+    folder = path.relative_to(root).parts[0]
+    return Problem(f"no such folder: $FMBENCH_DATA ({root}) must hold {folder}/", absent.place)
+
+
+def _checked(reader: Reader, path: Path, layout: Layout, wanted: Wanted, format: str) -> Iterator[Rows]:
+    """The rows of a large file in chunks, renamed. Raises InputError as `_read` does."""
+    n = 0
+    try:
+        for rows in reader.chunks(path, wanted, CHUNK_CHARACTERS):
+            _all_there(rows, wanted, format)
+            n += len(rows)
+            if len(rows) or rows.notes:
+                yield _rename(rows, layout.values)
+    except OSError as error:
+        raise InputError(Problem(f"cannot be read: {error.strerror or error}", Place(str(path)))) from None
+    if not n:
+        raise InputError(Problem("no rows", Place(str(path))))
+
+
+def _key(path: Path, layout: Layout, wanted: Wanted, format: str) -> str:
+    """Hash of the state of a file and of how it is read."""
+    file = path if path.is_file() else next(parent for parent in path.parents if parent.is_file())
+    status = file.stat()
+    state = (str(path.resolve()), status.st_size, status.st_mtime_ns, format, wanted, layout.values)
+    return hashlib.sha256(repr(state).encode()).hexdigest()
+
+
+def _all_there(rows: Rows, wanted: Wanted, format: str) -> None:
     missing = [field for field in wanted.fields if field not in rows.columns]
     if missing:
         have = ", ".join(rows.columns)
-        raise InputError(Problem(f"the format {format} has no {missing[0]!r} (it gives {have})", Place(str(path))))
-    if not len(rows):
-        raise InputError(Problem("no rows", Place(str(path))))
-    return rows
+        raise InputError(Problem(f"the format {format} has no {missing[0]!r} (it gives {have})", Place(rows.file)))
 
 
 def _rename(rows: Rows, values: dict[str, dict[str, str]]) -> Rows:

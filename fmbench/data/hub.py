@@ -96,9 +96,10 @@ def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
             spec.hub, spec.config, split=name, revision=spec.reference, cache_dir=_cache(spec, datasets.config)
         )
     except Exception as error:  # noqa: BLE001 - the client raises anything from OSError to ValueError
-        hint = ""
-        if spec.local is not None and not os.environ.get("FMBENCH_DATA"):
+        if spec.local is not None:
             hint = f" (offline: put a copy in $FMBENCH_DATA/{spec.local.folder})"
+        else:
+            hint = f" (offline: load {spec.hub} once with network, then its cache is read; or name a `local` copy)"
         what = f"cannot load split {name!r} of {where} from the hub: {one_line(str(error))[:200]}{hint}"
         raise InputError(Problem(what)) from None
     data = _as_files(data)

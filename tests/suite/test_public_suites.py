@@ -25,6 +25,11 @@ ROWS = {
     "cifar10-jpg": (1800, 200, 10000),
     "gtsrb": (687, 173, 1290),
     "fsdd": (192, 48, 300),
+    "movielens-100k-ratings": (72000, 8000, 20000),
+    "movielens-100k-next": (943, 943, 943),
+    "ml1m-ncf": (0, 0, 6040),
+    "amazon-beauty-seq": (22363, 22363, 22363),
+    "medquad": (0, 0, 2710),
 }
 every_suite = pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
 
@@ -83,4 +88,4 @@ def test_the_validation_split_of_banking77_has_every_intent(path: Path, read: Da
     intents = {split: rows["label"].to_pylist() for split, rows in read.splits.items()}
     assert len(read.labels) == 77
     assert all(set(labels) == set(read.labels) for labels in intents.values())
-    assert read.notes == ("validation cut from train: 10% of the rows, stratified, seed 0",)
+    assert read.notes[0] == "validation cut from train: 10% of the rows, stratified, seed 0"

@@ -29,6 +29,7 @@ class Majority:
             "image-classification",
             "audio-classification",
             "image-text-classification",
+            "rating-prediction",
         }
     )
 
