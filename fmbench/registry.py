@@ -107,6 +107,9 @@ FORMATS = Registry(
         "sequences": "fmbench.data.interactions:read_sequences",
         "candidates": "fmbench.data.interactions:read_candidates",
         "medquad": "fmbench.data.interactions:read_medquad",
+        "image-folder": "fmbench.data.media:read_image_folder",
+        "wav-folder": "fmbench.data.media:read_wav_folder",
+        "idx": "fmbench.data.media:read_idx",
     },
 )
 
@@ -118,6 +121,9 @@ KINDS = Registry(
         "sentence-similarity": "fmbench.tasks.sentence_similarity:SentenceSimilarity",
         "text-regression": "fmbench.tasks.text_regression:TextRegression",
         "multi-label-classification": "fmbench.tasks.multi_label:MultiLabelClassification",
+        "image-classification": "fmbench.tasks.image_classification:ImageClassification",
+        "audio-classification": "fmbench.tasks.audio_classification:AudioClassification",
+        "image-text-classification": "fmbench.tasks.image_text_classification:ImageTextClassification",
         "multiple-choice": "fmbench.tasks.multiple_choice:MultipleChoice",
         "tabular-classification": "fmbench.tasks.tabular_classification:TabularClassification",
         "tabular-regression": "fmbench.tasks.tabular_regression:TabularRegression",
@@ -150,6 +156,13 @@ LOADERS = Registry(
         "bilstm": "fmbench.models.scratch:BiLSTM",
         "cnn": "fmbench.models.scratch:CNN",
         "transformer": "fmbench.models.scratch:Transformer",
+        "pixel-logreg": "fmbench.models.classical.pixels:PixelLogreg",
+        "pixel-knn": "fmbench.models.classical.pixels:PixelKNN",
+        "image-text-logreg": "fmbench.models.classical.pixels:ImageTextLogreg",
+        "spectrogram-logreg": "fmbench.models.classical.spectrogram:SpectrogramLogreg",
+        "image-cnn": "fmbench.models.conv:ImageCNN",
+        "audio-cnn": "fmbench.models.conv:AudioCNN",
+        "image-text-net": "fmbench.models.conv:ImageTextNet",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
         "random-ranking": "fmbench.models.classical.recommenders:RandomRanking",
         "popularity": "fmbench.models.classical.recommenders:Popularity",
@@ -162,6 +175,8 @@ LOADERS = Registry(
         "matrix-factorization": "fmbench.models.classical.ratings:MatrixFactorization",
         "bm25": "fmbench.models.classical.lexical:BM25",
         "tfidf-retrieval": "fmbench.models.classical.lexical:TfidfRetrieval",
+        "image-encoder": "fmbench.models.media_encoder:ImageEncoder",
+        "audio-encoder": "fmbench.models.media_encoder:AudioEncoder",
     },
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,12 @@ class Layout(Spec):
     )
     join: dict[str, str] = Field(default={}, description="field -> what to put between the parts of a list of texts")
     drop: list[str] = Field(default=[], description="columns that are not read, though a kind would take them if there")
+    pattern: str | None = Field(
+        default=None, description="image-folder, wav-folder: regular expression of paths; its named groups are columns"
+    )
+    table: str | None = Field(
+        default=None, description="image-folder, wav-folder: csv or tsv file inside, * allowed, that names the files"
+    )
     characters: bool = Field(default=False, description="span-jsonl: whether every character is a token")
 
     @field_validator("format")
@@ -65,6 +72,15 @@ class Layout(Spec):
                 f"unknown format {name!r}; " + (f"did you mean {hint!r}?" if hint else f"known: {', '.join(FORMATS)}")
             )
         return name
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
 
 
 class SideTable(Layout):
@@ -176,6 +192,8 @@ def wanted_of(layout: Layout, asked: Asked) -> Wanted:
         layout.delimiter,
         asked.gather,
         tuple(layout.drop),
+        pattern=layout.pattern,
+        table=layout.table,
         characters=layout.characters,
     )
 

@@ -39,6 +39,7 @@ class Wanted:
         delimiter: overrides the format's own.
         gather: a field that collects every column that is not asked for, as a mapping, or None.
         drop: columns that `gather` leaves out.
+        pattern, table: how folders of files tell their columns, see fmbench.data.media.
         characters: whether every character is a token, where a format cuts texts into tokens.
         within: where the rows stand in the file: a key of a JSON object, the tag of an XML element; or None.
     """
@@ -51,6 +52,8 @@ class Wanted:
     delimiter: str | None = None
     gather: str | None = None
     drop: Sequence[str] = ()
+    pattern: str | None = None
+    table: str | None = None
     characters: bool = False
     within: str | None = None
 

@@ -39,18 +39,22 @@ class Rows:
         file: for messages.
         lines: line number of each row, counted from 1; in what has no lines (parquet, hub) the number of the row. None
             where neither means anything.
+        names: of the file inside the folder or archive `file` that each row came from, where it is one.
         notes: what a reader of the result should know of how these rows were read.
     """
 
     columns: dict[str, list[Any]]
     file: str
     lines: Sequence[int] | None = None
+    names: Sequence[str] | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
 
     def place(self, row: int) -> Place:
+        if self.names is not None:
+            return Place(f"{self.file}/{self.names[row]}")
         return Place(self.file, self.lines[row] if self.lines is not None else None)
 
 

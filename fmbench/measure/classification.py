@@ -17,6 +17,9 @@ KINDS = frozenset(
     {
         "text-classification",
         "tabular-classification",
+        "image-classification",
+        "audio-classification",
+        "image-text-classification",
     }
 )
 

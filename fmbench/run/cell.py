@@ -94,7 +94,7 @@ def compute(
     examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options)
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
     fit_seconds = host.clock() - fit_start
-    inputs = model_inputs(kind, data.test)
+    inputs = model_inputs(kind, data.test, cell.task.options)
     predictions = kind.predictions(fitted.scorer.predict, inputs, data.test, data.labels, cell.task.options)
     predictions = kind.annotate(predictions, data.side)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})

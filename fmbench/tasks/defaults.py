@@ -45,6 +45,10 @@ class Defaults:
         return columns[0] if len(columns) == 1 else [list(row) for row in zip(*columns, strict=True)]
 
     @classmethod
+    def read_inputs(cls, table: pa.Table, options: Any) -> Sequence[Any]:
+        return cls.inputs(table)
+
+    @classmethod
     def predictions(
         cls,
         predict: Callable[[Sequence[Any]], np.ndarray],

