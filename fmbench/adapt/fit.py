@@ -25,6 +25,10 @@ class Fit:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "sequential-recommendation",
+            "sampled-recommendation",
+            "rating-prediction",
+            "retrieval",
         }
     )
 
@@ -35,6 +39,8 @@ class Fit:
     def fit(model: Any, data: Examples, settings: Fit.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
 
+        if hasattr(model, "build") and data.kind.target == "ranking":
+            return _next_item(model, data, context)
         if hasattr(model, "build"):
             return _from_scratch(model, data, context)
         fitted = model.fit(data, context.seed)
@@ -52,4 +58,15 @@ def _from_scratch(model: Any, data: Examples, context: FitContext) -> Fitted:
     own = model.settings
     tokenize = word_tokenizer(tokenizer, data.kind.readout, own.max_length)
     training = TrainSettings(own.epochs, own.batch_size, own.learning_rate)
-    return fit_network(trunk, tokenize, data, training, context, rng, dropout=own.dropout)
+    crf = own.crf and data.kind.readout == "token"
+    return fit_network(trunk, tokenize, data, training, context, rng, dropout=own.dropout, pooling=own.pooling, crf=crf)
+
+
+def _next_item(model: Any, data: Examples, context: FitContext) -> Fitted:
+    from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.next_item import fit_next_item
+
+    predictor, training = fit_next_item(model, data, context)
+    parameters = sum(p.numel() for p in predictor.network.parameters())
+    curves = {"loss": training.losses, "validation": training.scores}
+    return Fitted(predictor, parameters, parameters, curves, {"best_epoch": training.best_epoch})

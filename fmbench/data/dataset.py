@@ -87,7 +87,8 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     kind = KINDS[task.spec.kind]
     raw: RawData = SOURCES[task.source].read(task.source_spec, task.base, _asked(task, kind))
     splits, notes = _conform(task, kind, raw)
-    columns, assembled = kind.assemble(splits, raw.side, task.options, task.spec.split)
+    beside = {name: dict(table) for name, table in raw.side.items()}
+    columns, assembled = kind.assemble(splits, beside, task.options, task.spec.split)
     given = tuple(columns)
     notes += tuple(assembled) + tuple(_cut_missing(columns, kind, task.spec))
     whole = _expected_rows(task, raw, columns, list(kind.fields)) if raw.expected_sha256 is not None else None
@@ -104,7 +105,7 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     score_range = (task.spec.score_range[0], task.spec.score_range[1]) if task.spec.score_range else observed
     notes += tuple(_warnings(task, kind, columns, labels, given))
     tables = {split: _table(columns[split], split, present_fields(kind, columns[split])) for split in SPLITS}
-    side = {name: pa.table(dict(table)) for name, table in raw.side.items()}
+    side = {name: pa.table(table) for name, table in beside.items()}
     print_ = whole if whole is not None and limit is None else _fingerprint(columns, list(kind.fields), side)
     return Dataset(
         tables,
@@ -218,7 +219,7 @@ def _conform(task: Task, kind: Any, raw: RawData) -> tuple[dict[str, Any], tuple
         notes += checks.notes
     if unreadable:
         raise InputError(unreadable)
-    if "train" not in raw.splits:
+    if "train" not in raw.splits and "train" not in kind.may_lack:
         problems.append(Problem(f"task {task.name!r} has no train split", task.place))
     if problems:
         raise InputError(problems)
@@ -326,7 +327,7 @@ def _check(task: Task, kind: Any, columns: Mapping[str, Columns], labels: tuple[
     problems = [
         Problem(f"task {task.name!r}: the {split} split has no rows", task.place)
         for split in SPLITS
-        if not _length(columns[split])
+        if not _length(columns[split]) and split not in kind.may_lack
     ]
     if not problems:
         found = [kind.degenerate(columns["train"], labels), _outside_range(task.spec, kind, columns)]

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fmbench.measure.summed import SummedMetric
 
-KINDS = frozenset({"sentence-similarity", "text-regression"})
+KINDS = frozenset({"sentence-similarity", "text-regression", "rating-prediction"})
 
 
 def errors(predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:

@@ -35,6 +35,9 @@ class PretrainedEncoder:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "sequential-recommendation",
+            "sampled-recommendation",
+            "retrieval",
         }
     )
 

@@ -96,6 +96,7 @@ def compute(
     fit_seconds = host.clock() - fit_start
     inputs = model_inputs(kind, data.test)
     predictions = kind.predictions(fitted.scorer.predict, inputs, data.test, data.labels, cell.task.options)
+    predictions = kind.annotate(predictions, data.side)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
     measurements = quality(predictions, metrics, data.labels, cell.task.spec.cluster_key)
     evidence = Evidence(

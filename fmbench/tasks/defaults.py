@@ -26,11 +26,12 @@ class Defaults:
     gather: ClassVar[str | None] = None
     side: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     Options: ClassVar[type[Spec]] = NoOptions
+    may_lack: ClassVar[tuple[str, ...]] = ()
     input_fields: ClassVar[tuple[str, ...]]
 
     @staticmethod
     def assemble(
-        splits: dict[str, Columns], side: Mapping[str, Mapping[str, list[Any]]], options: Any, split: Split
+        splits: dict[str, Columns], side: dict[str, Columns], options: Any, split: Split
     ) -> tuple[dict[str, Columns], list[str]]:
         return splits, []
 
@@ -53,3 +54,7 @@ class Defaults:
         options: Any,
     ) -> pa.Table:
         return predictions_table(cls, table, predict(inputs), labels)  # type: ignore[arg-type]
+
+    @staticmethod
+    def annotate(predictions: pa.Table, side: Mapping[str, pa.Table]) -> pa.Table:
+        return predictions

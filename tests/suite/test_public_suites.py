@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fmbench.data.dataset import Dataset
+from fmbench.data.dataset import Dataset, at_hand, load_dataset
+from fmbench.errors import InputError
 from fmbench.registry import KINDS
 from fmbench.run.check import check_suite
 from fmbench.suite.loader import load_suite
@@ -20,6 +21,11 @@ ROWS = {
     "ncbi-disease": (5432, 923, 940),
     "sst2": (6920, 872, 1821),
     "stsb": (5749, 1500, 1379),
+    "movielens-100k-ratings": (72000, 8000, 20000),
+    "movielens-100k-next": (943, 943, 943),
+    "ml1m-ncf": (0, 0, 6040),
+    "amazon-beauty-seq": (22363, 22363, 22363),
+    "medquad": (0, 0, 2710),
 }
 every_suite = pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
 
@@ -38,21 +44,30 @@ def test_it_says_what_it_is_and_pins_its_rows(path: Path, monkeypatch: pytest.Mo
     assert suite.name == path.stem
     assert suite.seeds == (0, 1, 2)
     assert suite.measures
-    (task,) = suite.tasks
-    assert task.spec.license
-    assert task.source == "hub"
-    assert task.source_spec.rows_sha256 and task.source_spec.local.folder
-    assert check_suite(suite) == {}, "nothing is at hand"
+    for task in suite.tasks:
+        assert task.spec.license
+        assert task.source in ("hub", "files")
+        if task.source == "hub":
+            assert task.source_spec.rows_sha256 and task.source_spec.local.folder
+            assert not at_hand(task)
+            continue
+        with pytest.raises(InputError, match=r"\$FMBENCH_DATA is not set; it must name a folder that holds "):
+            load_dataset(task)
     used = {(cell.model.name, cell.adaptation) for cell in plan(suite)}
     assert {model for model, _ in used} == {model.name for model in suite.models}
 
 
 @pytest.mark.data
 @every_suite
-def test_its_local_rows_are_the_pinned_ones(path: Path, read: Dataset) -> None:
-    assert tuple(read.rows.values()) == ROWS[path.stem]
-    assert read.fingerprint == load_suite(path).tasks[0].source_spec.rows_sha256
-    assert read.source.startswith("local copy: ")
+def test_its_local_rows_are_the_pinned_ones(path: Path, public_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FMBENCH_DATA", str(public_data))
+    suite = load_suite(path)
+    for task in suite.tasks:
+        read = load_dataset(task)
+        assert tuple(read.rows.values()) == ROWS[task.name]
+        if task.source == "hub":
+            assert read.fingerprint == task.source_spec.rows_sha256
+            assert read.source.startswith("local copy: ")
 
 
 @pytest.mark.data

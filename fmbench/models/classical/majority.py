@@ -26,6 +26,7 @@ class Majority:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "rating-prediction",
         }
     )
 
