@@ -1,6 +1,6 @@
 """Public text sets read through their suites give the reference figures of plain baselines.
 
-So reading, splitting and scoring are right. The figures are those of ../shared/data/README.md, recomputed there from the same files; docs/parity.
+So reading, splitting and scoring are right. The references were computed from the same files; docs/parity.md.
 """
 
 from __future__ import annotations
