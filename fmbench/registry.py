@@ -107,12 +107,9 @@ FORMATS = Registry(
         "sequences": "fmbench.data.interactions:read_sequences",
         "candidates": "fmbench.data.interactions:read_candidates",
         "medquad": "fmbench.data.interactions:read_medquad",
-<<<<<<< HEAD
         "image-folder": "fmbench.data.media:read_image_folder",
         "wav-folder": "fmbench.data.media:read_wav_folder",
         "idx": "fmbench.data.media:read_idx",
-=======
->>>>>>> data-sources
     },
 )
 
