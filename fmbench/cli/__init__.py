@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from fmbench.cli import baseline, check, doctor, gate, init, leaderboard, listing, run, score, show
+from fmbench.cli import baseline, bench, check, doctor, gate, init, leaderboard, listing, run, score, show
 from fmbench.errors import FmbenchError, one_line
 
 CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
@@ -35,6 +35,7 @@ app.command("show")(show.show)
 app.command("score")(score.score)
 app.command("compare")(gate.compare)
 app.command("gate")(gate.gate)
+app.command("bench")(bench.bench)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.command("doctor")(doctor.doctor)

@@ -36,7 +36,7 @@ def _table(verdict: Verdict) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in ("verdict", "task", "model", "metric"):
         table.add_column(name)
-    for name in ("base", "new", "change [90 % interval]", "margin", "p", "n", "lost/gained"):
+    for name in ("base", "new", "change [interval]", "margin", "p", "n", "lost/gained"):
         table.add_column(name, justify="right")
     for check in worst_first(verdict.checks):
         table.add_row(

@@ -25,7 +25,7 @@ def markdown(verdict: Verdict) -> str:
 
 def _table(checks: Sequence[Check]) -> list[str]:
     rows = [
-        "| | task | model | metric | base | new | change [90 % interval] | margin | p | n | lost / gained |",
+        "| | task | model | metric | base | new | change [interval] | margin | p | n | lost / gained |",
         "| --- | --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |",
     ]
     for check in checks:

@@ -18,9 +18,10 @@ from statistics import NormalDist
 import numpy as np
 
 from fmbench.gate.scores import Clusters, exchange_p, is_proportion, resampled, right, widened
-from fmbench.gate.verdict import Cells, Check, Flip
+from fmbench.gate.verdict import Cells, Check, Flip, Outcome
 from fmbench.measure.metric import Metric
 from fmbench.stats import power
+from fmbench.stats.intervals import Interval
 from fmbench.stats.multiplicity import holm
 from fmbench.stats.paired import discordant, mcnemar, tango
 from fmbench.stats.seeds import across_seeds
@@ -92,7 +93,7 @@ def compare(pair: Pair, draws: int = 10_000) -> Check:
         higher_is_better=metric.higher_is_better,
     )
     if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(base, new, strict=True)):
-        return replace(check, outcome="pass", change=0.0, low=0.0, high=0.0, worse=0.0, p=1.0, method="identical")
+        return replace(check, outcome="pass", change=0.0, low=0.0, high=0.0, worse=0.0, method="identical")
     if np.isnan(check.change):
         return replace(check, note=f"{metric.name} is undefined on one of the sides")
     if len(pair.seeds) == 1 and is_proportion(metric) and pair.clusters is None:
@@ -121,7 +122,7 @@ def _shares(check: Check, base: np.ndarray, new: np.ndarray) -> Check:
 
 
 def _scores(check: Check, pair: Pair, base: Sequence[np.ndarray], new: Sequence[np.ndarray], draws: int) -> Check:
-    """Sign flips and the bootstrap, over examples (clusters) and seeds."""
+    """Sign flips and the bootstrap, over examples (clusters) and seeds; p only where it could decide."""
     metric, k = pair.metric, len(pair.seeds)
     drawn = resampled(metric, [*base, *new], pair.clusters)
     differences = [b - a for a, b in zip(drawn[:k], drawn[k:], strict=True)]
@@ -129,10 +130,11 @@ def _scores(check: Check, pair: Pair, base: Sequence[np.ndarray], new: Sequence[
     bounds = across_seeds(changes, differences, pair.clusters is not None, 2 * BOUND - 1)
     items = float(np.nanvar(np.mean(differences, axis=0)))
     seeds = float(np.var(changes, ddof=1)) / k if k > 1 else 0.0
-    p = exchange_p(metric, base, new, pair.clusters, draws)
-    if k > 1:
-        p = max(p, _t_over_seeds(check.worse, items, seeds, k, check.n))
     n = check.n
+    p = math.nan
+    if not _within(check, bounds) and check.worse >= SMALLEST_SHARE * check.margin:
+        p = exchange_p(metric, base, new, pair.clusters, draws)
+        p = max(p, _t_over_seeds(check.worse, items, seeds, k, n)) if k > 1 else p
     return replace(
         check,
         low=bounds.low,
@@ -163,17 +165,20 @@ def _settled(variance: float, fixed: float, margin: float) -> int | None:
     return None if room <= 0 else max(1, math.ceil(variance / room))
 
 
+def _within(check: Check, bounds: Interval) -> bool:
+    """Whether the bound on the side of a loss lies within the margin."""
+    return (-bounds.low if check.higher_is_better else bounds.high) <= check.margin
+
+
 def _decided(check: Check, adjusted: float, alpha: float) -> Check:
-    if check.method == "identical":
-        return replace(check, adjusted=1.0, detectable=math.nan, needed=None)
-    if math.isnan(check.p):
+    if check.method == "identical" or math.isnan(check.change):
         return check
-    most = -check.low if check.higher_is_better else check.high
-    if most <= check.margin:
-        return replace(check, outcome="pass", adjusted=adjusted)
-    if adjusted < alpha and check.worse >= SMALLEST_SHARE * check.margin:
-        return replace(check, outcome="regression", adjusted=adjusted)
-    return replace(check, adjusted=adjusted)
+    outcome: Outcome = "inconclusive"
+    if _within(check, Interval(check.low, check.high, check.method)):
+        outcome = "pass"
+    elif adjusted < alpha and check.worse >= SMALLEST_SHARE * check.margin:
+        outcome = "regression"
+    return replace(check, outcome=outcome, adjusted=math.nan if math.isnan(check.p) else adjusted)
 
 
 def _flips(pair: Pair, most: int = 20) -> tuple[int | None, int | None, tuple[Flip, ...]]:
