@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {cpu_model()}, {os.cpu_count()} cores, load {_load()}\n")
     if "simulated" in options.parts:
-        _say(_rates([false_alarms(options.reports), *power(options.trials)]))
+        _say(_rates([false_alarms(options.reports)]))
+        _say(_rates(power(options.trials)))
     if "reruns" in options.parts:
         with TemporaryDirectory(prefix="fmbench-gate-") as folder:
             _say(_rates(real_reruns(Path(folder), options.reruns)))

@@ -80,7 +80,7 @@ def _pair(metric: str, base: Sequence[np.ndarray], new: Sequence[np.ndarray]) ->
 
 def simulated_report(rng: Rng) -> list[Pair]:
     """Ten gated metrics of which none became worse: shares and entity F1, one seed and three, small and large."""
-    sizes = [int(n) for n in rng.choice([300, 1000, 2000], 10)]
+    sizes = [int(n) for n in rng.choice([200, 400, 800], 10)]
     churn = rng.uniform(0.01, 0.1, 10)
     single = [accuracy(rng, sizes[i], 1, churn[i], 0.0) for i in range(4)]
     several = [accuracy(rng, sizes[i], 3, churn[i], 0.0, training=0.005) for i in range(4, 7)]

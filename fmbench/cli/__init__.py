@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from fmbench.cli import baseline, bench, check, doctor, gate, init, leaderboard, listing, run, score, show
+from fmbench.cli import baseline, bench, check, doctor, export, gate, init, leaderboard, listing, run, score, show
 from fmbench.errors import FmbenchError, one_line
 
 CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
@@ -37,6 +37,7 @@ app.command("compare")(gate.compare)
 app.command("gate")(gate.gate)
 app.command("bench")(bench.bench)
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(export.app, name="export")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)

@@ -25,8 +25,18 @@ class Common:
     seeds: tuple[tuple[Cell, Cell], ...]
 
 
-def gate(base: Side, new: Side, rules: Rules, models: Selection = None, tasks: Selection = None) -> Verdict:
+def gate(
+    base: Side,
+    new: Side,
+    rules: Rules,
+    models: Selection = None,
+    tasks: Selection = None,
+    family: int | None = None,
+) -> Verdict:
     """The verdict on quality, and a note on why speed is not in it.
+
+    Args:
+        family: how many metrics are gated in all, where only some of them are judged here.
 
     Raises:
         InputError: the sides are of different suites or suite versions, or have no cell in common.
@@ -39,7 +49,7 @@ def gate(base: Side, new: Side, rules: Rules, models: Selection = None, tasks: S
         why = refusals(one)
         refused += [Refused(str(one.cells), reason) for reason in why]
         pairs += [] if why else _pairs(one, rules, refused)
-    checks = [_with_answers(check, both) for check in judge(pairs, rules.alpha)]
+    checks = [_with_answers(check, both) for check in judge(pairs, rules.alpha, family)]
     notes = [speed_note(both)]
     return Verdict(new.suite, str(base.path), str(new.path), tuple(checks), tuple(refused), tuple(absent), tuple(notes))
 
