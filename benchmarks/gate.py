@@ -1,6 +1,6 @@
 """`python -m benchmarks.gate`: false alarms and power of the gate, measured here and now.
 
-Simulated reports (seconds), real training runs and recorded rounds (minutes). Prints a table for docs/gate.md.
+Simulated reports, real training runs, recorded rounds and whole jobs: half an hour. Prints tables for docs/gate.md.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from benchmarks.gate_speed import alarms, record, spread, whole_jobs
 from fmbench.run.environment import cpu_model
 from fmbench.stats.intervals import wilson
 
-PARTS = ("simulated", "reruns", "recorded", "jobs")
+PARTS = ("alarms", "power", "reruns", "recorded", "jobs")
 SLOWDOWNS = (0.0, 0.1, 0.15, 0.2)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {cpu_model()}, {os.cpu_count()} cores, load {_load()}\n")
-    if "simulated" in options.parts:
+    if "alarms" in options.parts:
         _say(_rates([false_alarms(options.reports)]))
+    if "power" in options.parts:
         _say(_rates(power(options.trials)))
     if "reruns" in options.parts:
         with TemporaryDirectory(prefix="fmbench-gate-") as folder:

@@ -55,7 +55,10 @@ def accuracy(rng: Rng, n: int, seeds: int, discordance: float, loss: float, trai
 
 
 def entities(rng: Rng, n: int, seeds: int, loss: float, changed: float = 0.05) -> Pair:
-    """Entity F1 of some 0.8 on n sentences; on a share of the sentences the new side finds other entities."""
+    """Entity F1 of some 0.8 on n sentences: of the `changed` ones new finds other entities, and `loss` of recall fewer.
+
+    A loss of recall of 0.034 costs two points of F1, as fewer are predicted too.
+    """
     gold = rng.poisson(1.5, n)
     base, new = [], []
     for _ in range(seeds):
@@ -101,8 +104,8 @@ def power(trials: int, seed: int = 1) -> list[Rate]:
         ("accuracy -2 points, discordance 4 %", lambda rng: accuracy(rng, 2000, 1, 0.04, 0.02)),
         ("accuracy -2 points, discordance 6 %", lambda rng: accuracy(rng, 2000, 1, 0.06, 0.02)),
         ("accuracy -2 points, discordance 6 %, three seeds", lambda rng: accuracy(rng, 2000, 3, 0.06, 0.02)),
-        ("entity F1 -2 points, one seed", lambda rng: entities(rng, 2000, 1, 0.026)),
-        ("entity F1 -2 points, three seeds", lambda rng: entities(rng, 2000, 3, 0.026)),
+        ("entity F1 -2 points, one seed", lambda rng: entities(rng, 2000, 1, 0.034)),
+        ("entity F1 -2 points, three seeds", lambda rng: entities(rng, 2000, 3, 0.034)),
     ]
     rates = []
     for what, make in settings:

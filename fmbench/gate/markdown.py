@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from fmbench.errors import one_line
 from fmbench.gate import text
 from fmbench.gate.verdict import Check, Verdict, worst_first
 
@@ -61,5 +62,5 @@ def _details(check: Check) -> list[str]:
 
 def _safe(content: str) -> str:
     """Text that comes from data or names must not become markup."""
-    found = content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    found = one_line(content).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|#])", r"\\\1", found)
