@@ -88,19 +88,23 @@ def judge_speed(blocks: Sequence[Block], cells: Cells, metric: str, margin: floa
 
 
 def noise_floor(blocks: Sequence[Block], seed: int = 0) -> float:
-    """What two copies of base differ by, as a log-ratio: q95 of |Hodges-Lehmann|, processes and rounds drawn anew."""
+    """What two copies of base differ by, as a log-ratio: q95 of |Hodges-Lehmann|, processes and rounds drawn anew.
+
+    Each drawn process gives as many rounds as processes have on average.
+    """
     logs = [np.log(block.again / block.base) for block in blocks]
     rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(FLOOR_DRAWS):
-        drawn = [logs[i] for i in rng.integers(0, len(logs), len(logs))]
-        found.append(abs(_middle(np.concatenate([rng.choice(one, len(one)) for one in drawn]))))
-    return float(np.quantile(found, 0.95))
-
-
-def _middle(samples: np.ndarray) -> float:
-    rows, columns = np.triu_indices(len(samples))
-    return float(np.median((samples[rows] + samples[columns]) / 2))
+    lengths = np.array([len(one) for one in logs])
+    padded = np.zeros((len(logs), lengths.max()))
+    for row, one in zip(padded, logs, strict=True):
+        row[: len(one)] = one
+    drawn = rng.integers(0, len(logs), (FLOOR_DRAWS, len(logs)))
+    each = max(1, round(float(lengths.mean())))
+    rounds = (rng.random((*drawn.shape, each)) * lengths[drawn][:, :, None]).astype(int)
+    samples = padded[drawn[:, :, None], rounds].reshape(FLOOR_DRAWS, -1)
+    first, second = np.triu_indices(samples.shape[1])
+    middles = np.median((samples[:, first] + samples[:, second]) / 2, axis=1)
+    return float(np.quantile(np.abs(middles), 0.95))
 
 
 def judge_memory(blocks: Sequence[Block], cells: Cells, margin: float) -> Check | None:
