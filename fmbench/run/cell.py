@@ -89,7 +89,7 @@ def compute(
     before, memory_at_start = moment(), reset_peak_memory()
     model = LOADERS[cell.model.spec.loader].load(cell.model)
     load_seconds = host.clock() - start
-    context = _context(suite, cell, data, metrics[0], device, on_step, host.clock)
+    context = context_of(suite, cell, data, metrics[0], device, on_step, host.clock)
     fit_start = host.clock()
     examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options)
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
@@ -134,7 +134,7 @@ def failed(suite: Suite, job: Job, device: str, error: BaseException, seconds: f
     return _result(suite, job, device, datetime.now(UTC), seconds, host).model_copy(update=update)
 
 
-def _context(
+def context_of(
     suite: Suite,
     cell: Cell,
     data: Dataset,
@@ -143,6 +143,7 @@ def _context(
     on_step: Callable[[Step], None],
     clock: Callable[[], float],
 ) -> FitContext:
+    """What fitting `cell` may know: seed, device, the validation score, and when time is up."""
     kind, metric = KINDS[cell.task.spec.kind], METRICS[metric_name]
 
     def validate(scores: Any) -> float:

@@ -133,5 +133,6 @@ def describe(suite: Suite, selected: Sequence[Cell]) -> dict[str, Any]:
         "suite_version": suite.version,
         "description": suite.description,
         "file": suite.path.name,
+        "gate": suite.gate.model_dump(mode="json"),
         "cells": cells,
     }

@@ -33,6 +33,7 @@ def suite_schema() -> dict[str, Any]:
     properties["models"]["items"] = {"anyOf": [{"type": "string"}, model]}
     properties["adaptations"] = _named(ADAPTATIONS, definitions, [{"type": "null"}])
     properties["measure"] = _named(MEASURES, definitions, [{"type": "boolean"}])
+    definitions["Gate"]["properties"]["margins"]["propertyNames"] = {"enum": list(METRICS)}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fmbench suite"}
     return head | schema | {"$defs": definitions}
 

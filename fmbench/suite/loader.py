@@ -40,6 +40,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
     models = _each(problems, value, "models", lambda item, at: _model(problems, item, at, base, kinds))
     adaptations = _settings(problems, value, "adaptations", ADAPTATIONS)
     measures = _settings(problems, value, "measure", MEASURES)
+    _gated_metrics(problems, value)
     _unique(problems, [str(seed) for seed in _list(value, "seeds")], ("seeds",), "seed")
     _unique(problems, [task.name if task else "" for task in tasks], ("tasks",), "task")
     _unique(problems, [model.name if model else "" for model in models], ("models",), "model")
@@ -55,6 +56,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
         seeds=tuple(file.seeds),
         measures=measures,
         limits=file.limits,
+        gate=file.gate,
         path=path,
         place=document.place(),
     )
@@ -232,6 +234,13 @@ def _settings(problems: Problems, value: dict[str, Any], key: str, registry: Any
             continue
         found[name] = problems.validate(owner.Settings, settings, (key, name))
     return found
+
+
+def _gated_metrics(problems: Problems, value: dict[str, Any]) -> None:
+    gate = value.get("gate")
+    margins = gate.get("margins") if isinstance(gate, dict) else None
+    for name in margins if isinstance(margins, dict) else ():
+        problems.lookup(METRICS, name, ("gate", "margins", name), key=True)
 
 
 def unknown_names(asked: Sequence[str], known: Sequence[str], what: str) -> list[Problem]:
