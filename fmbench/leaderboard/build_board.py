@@ -13,7 +13,7 @@ from fmbench.leaderboard.board import Board, Domain, Estimate, Row, Score
 from fmbench.leaderboard.columns import Column, interval, make_column, problems_of
 from fmbench.leaderboard.entry import Entry, Task, TaskKey
 from fmbench.leaderboard.extras import curves_of, extras_of, find_extras
-from fmbench.leaderboard.pairs import Compared, combined, over_tasks
+from fmbench.leaderboard.pairs import Compared, WeightedSum, over_tasks
 from fmbench.leaderboard.spec import BoardFile
 from fmbench.stats.ranks import Rank, rank_intervals, tie_groups
 
@@ -53,8 +53,8 @@ def build_board(
     of_board = {(task.key.suite, task.name) for task in chosen}
     keys = sorted({row for _, row in cells} | {(m, a) for s, t, m, a in plan if (s, t) in of_board})
     few = len(keys) ** 2 * len(chosen) <= MAX_PAIRS
-    columns = [make_column(task, [cells.get((task.key, key), ()) for key in keys], few) for task in chosen]
     domains = _domains(spec, chosen)
+    columns, whole, total = _columns(chosen, keys, cells, domains, few)
     extras = find_extras(spec, chosen, (entry for cell in cells.values() for entry in cell))
     rows = []
     for number, key in enumerate(keys):
@@ -65,7 +65,7 @@ def build_board(
         )
         rows.append(_row(key, number, scores, columns, domains, own))
         rows[-1] = replace(rows[-1], extras=extras_of(extras, chosen, own), curves=curves_of(chosen, own))
-    lead, problem = _rank(rows, columns, domains, spec.aggregate)
+    lead, problem = _rank(rows, columns, domains, spec.aggregate, whole, total)
     order = sorted(range(len(rows)), key=lambda i: _place(rows[i]))
     return Board(
         spec.board,
@@ -94,6 +94,31 @@ def _cells(spec: BoardFile, tasks: Sequence[Task], entries: Iterable[Entry]) -> 
     for cell in cells.values():
         cell.sort(key=lambda entry: entry.seed)
     return dict(cells)
+
+
+def _columns(
+    tasks: Sequence[Task], keys: Sequence[RowKey], cells: Cells, domains: Sequence[Domain], few: bool
+) -> tuple[list[Column], list[int], Compared]:
+    """All columns, the numbers of the rows that have a headline, and the comparison of their headlines.
+
+    Without `few` a column's own comparisons are let go as soon as they are added up: they are as many as the square of
+    the rows.
+    """
+    weights = {task: domain.weight / len(domain.tasks) for domain in domains for task in domain.tasks}
+    scored = {cell for cell, found in cells.items() if any(entry.value is not None for entry in found)}
+    needed = [tasks[number] for number in weights]
+    whole = [
+        number
+        for number, key in enumerate(keys)
+        if needed and all(task.span is not None and (task.key, key) in scored for task in needed)
+    ]
+    total, columns = WeightedSum(len(whole)), []
+    for number, task in enumerate(tasks):
+        column = make_column(task, [cells.get((task.key, key), ()) for key in keys], few)
+        if number in weights and whole and column.found is not None:
+            total.add(weights[number], column.found.taken([column.at[row] for row in whole]))
+        columns.append(column if few else replace(column, found=None))
+    return columns, whole, total.compared()
 
 
 def _domains(spec: BoardFile, tasks: Sequence[Task]) -> tuple[Domain, ...]:
@@ -154,20 +179,25 @@ def _mean(number: int, columns: Sequence[Column], weights: Sequence[tuple[int, f
 
 
 def _rank(
-    rows: list[Row], columns: Sequence[Column], domains: Sequence[Domain], aggregate: str
+    rows: list[Row],
+    columns: Sequence[Column],
+    domains: Sequence[Domain],
+    aggregate: str,
+    whole: Sequence[int],
+    total: Compared,
 ) -> tuple[Compared | None, str | None]:
-    """Give ranks to the rows that have a headline, in place; returns their comparison, best first, and why tasks
-    cannot be the sample, or None."""
-    ranked = [number for number, row in enumerate(rows) if row.headline is not None]
-    if not ranked:
+    """Give ranks to the rows that have a headline, in place.
+
+    Args:
+        whole: numbers of these rows; `total` compares their headlines.
+
+    Returns:
+        The comparison, best first, and why tasks cannot be the sample, or None.
+    """
+    if not whole:
         return None, "no row has a score on every task"
-    ranked.sort(key=lambda number: _place(rows[number]))
-    parts = [
-        (domain.weight / len(domain.tasks), columns[task].found.taken([columns[task].at[n] for n in ranked]))
-        for domain in domains
-        for task in domain.tasks
-    ]
-    lead = combined(parts)
+    ranked = sorted(whole, key=lambda number: _place(rows[number]))
+    lead = total.taken([whole.index(number) for number in ranked])
     heads = np.array([row.headline.value for n in ranked if (row := rows[n]).headline])
     lead = Compared(heads[:, None] - heads, lead.variance, lead.df)
     strata = [d.tasks for d in domains] if aggregate == "domains" else [[t for d in domains for t in d.tasks]]
@@ -227,6 +257,7 @@ def _pairs(columns: Sequence[Column], order: Sequence[int]) -> tuple[Compared, .
     m = len(order)
     pairs = []
     for column in columns:
+        assert column.found is not None
         there = [place for place, number in enumerate(order) if number in column.at]
         index = np.ix_(there, there)
         found = column.found.taken([column.at[order[place]] for place in there])

@@ -15,7 +15,7 @@ import pyarrow as pa
 from fmbench import __version__
 from fmbench.errors import FmbenchError
 from fmbench.files import write_atomic
-from fmbench.leaderboard.board import Board, Row
+from fmbench.leaderboard.board import Board, Row, Score
 from fmbench.leaderboard.entry import Task, TaskKey, key_of, machine_of
 from fmbench.leaderboard.errors import Errors, confidences, confusion, find_errors
 from fmbench.leaderboard.plots import Plot
@@ -29,6 +29,7 @@ from fmbench.run.result import Result
 from fmbench.stats.calibration import equal_mass_bins, reliability
 
 NULL_DRAWS = 400
+MOST_LINKS = 500
 
 
 class MeasureLine(NamedTuple):
@@ -41,14 +42,20 @@ class MeasureLine(NamedTuple):
     interval: str
 
 
-def write_cells(board: Board, sources: Sources, folder: Path) -> dict[tuple[str, int], str]:
-    """Write cells/*.html; returns (row id, number of the task) -> address, relative to `folder`."""
+def write_cells(board: Board, sources: Sources, folder: Path) -> dict[tuple[str, int | None], str]:
+    """Write cells/*.html: a page for each score, and for each row a page that leads to them.
+
+    Returns:
+        Addresses relative to `folder`: (row id, number of the task), or (row id, None) for the page of the row. Where
+        there are more than MOST_LINKS scores only the rows' pages, so that the board stays small.
+    """
     by_cell: dict[tuple[TaskKey, str, str], list[Stored]] = defaultdict(list)
     for one in sources.stored:
         by_cell[key_of(one.result), one.result.model, one.result.adaptation].append(one)
-    addresses = {}
+    addresses: dict[tuple[str, int | None], str] = {}
     texts: dict[TaskKey, Mapping[str, Any]] = {}
     for row in board.rows:
+        own: list[tuple[Task, Score, str]] = []
         for number, task in enumerate(board.tasks):
             runs = sorted(by_cell.get((task.key, row.model, row.adaptation), []), key=lambda one: one.result.seed)
             if not runs:
@@ -56,7 +63,13 @@ def write_cells(board: Board, sources: Sources, folder: Path) -> dict[tuple[str,
             name = f"cells/{row_id(row)}-{hashlib.sha256(repr(tuple(task.key)).encode()).hexdigest()[:8]}.html"
             write_atomic(folder / name, render_cell(row, task, runs, texts).encode())
             addresses[row_id(row), number] = name
-    return addresses
+            own.append((task, row.scores[number], name.removeprefix("cells/")))
+        if own:
+            addresses[row_id(row), None] = f"cells/{row_id(row)}.html"
+            page = environment().get_template("row.html").render(row=row, scores=own, version=__version__)
+            write_atomic(folder / f"cells/{row_id(row)}.html", page.encode())
+    few = len(addresses) <= MOST_LINKS
+    return {key: name for key, name in addresses.items() if few or key[1] is None}
 
 
 def render_cell(row: Row, task: Task, runs: Sequence[Stored], texts: dict[TaskKey, Mapping[str, Any]]) -> str:

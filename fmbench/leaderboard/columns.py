@@ -22,7 +22,8 @@ class Column:
         scores: number of a row -> its score; rows without one are not there.
         at: number of a row -> its place in `compared`.
         scaled, variance, df: rescaled scores and what is known of them, float64 [m]; NaN without levels.
-        found: differences of rescaled scores (of scores turned so that higher is better, without levels), [m, m].
+        found: differences of rescaled scores (of scores turned so that higher is better, without levels), [m, m]; None
+            where they were let go because there are too many.
     """
 
     task: Task
@@ -31,7 +32,7 @@ class Column:
     scaled: np.ndarray
     variance: np.ndarray
     df: np.ndarray
-    found: Compared
+    found: Compared | None
 
 
 def make_column(task: Task, cells: Sequence[Sequence[Entry]], count_items: bool = True) -> Column:
@@ -93,7 +94,12 @@ def interval(value: float, variance: float, df: float, ends: tuple[float, float]
     if not math.isfinite(variance):
         return Estimate(value)
     half = float(stdtrit(df, 0.975)) * math.sqrt(variance)
-    return Estimate(value, round(max(ends[0], value - half), 9), round(min(ends[1], value + half), 9))
+    return Estimate(value, five_digits(max(ends[0], value - half)), five_digits(min(ends[1], value + half)))
+
+
+def five_digits(value: float) -> float:
+    """An end of an interval in five digits, which is more than it knows and keeps pages small."""
+    return float(f"{value:.5g}")
 
 
 def _estimates(means: np.ndarray, spread: Spread, ends: tuple[float, float]) -> list[Estimate]:
@@ -102,6 +108,6 @@ def _estimates(means: np.ndarray, spread: Spread, ends: tuple[float, float]) -> 
 
 
 def _rescaled(raw: Estimate, offset: float, factor: float) -> Estimate:
-    ends = [None if end is None else round((end - offset) * factor, 9) for end in (raw.low, raw.high)]
+    ends = [None if end is None else five_digits((end - offset) * factor) for end in (raw.low, raw.high)]
     low, high = ends if factor > 0 else ends[::-1]
     return Estimate((raw.value - offset) * factor, low, high)

@@ -62,12 +62,14 @@ class Compared:
         """Two-sided p-values; 1 where nothing is known or both are the same, 0 where a difference has no variance."""
         from scipy.special import stdtr
 
+        found = np.ones_like(self.difference)
+        upper = np.triu_indices(len(found), 1)
+        difference, variance = np.abs(self.difference[upper]), self.variance[upper]
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = 2 * stdtr(self.df, -np.abs(self.difference) / np.sqrt(self.variance))
-        found = np.where(self.variance > 0, found, np.where(np.abs(self.difference) > 1e-12, 0.0, 1.0))
-        found = np.where(np.isnan(self.variance) | np.isnan(found), 1.0, found)
-        np.fill_diagonal(found, 1.0)
-        return np.asarray(found)
+            p = 2 * stdtr(self.df[upper], -difference / np.sqrt(variance))
+        p = np.where(variance > 0, p, np.where(difference > 1e-12, 0.0, 1.0))
+        found[upper] = np.where(np.isnan(variance) | np.isnan(p), 1.0, p)
+        return np.minimum(found, found.T)
 
     def half(self, level: float = 0.95) -> np.ndarray:
         """Half the width of each difference's interval; NaN where nothing is known."""
@@ -110,14 +112,12 @@ def spread_of(runs: Sequence[Sequence[np.ndarray | None]], scores: Sequence[Sequ
 
 def items_won(runs: Sequence[Sequence[np.ndarray | None]]) -> np.ndarray:
     """On how many items each row contributes more than each other, float64 [m, m]; NaN where it is not known."""
-    units = [_units(row) for row in runs]
-    means = [np.asarray(np.mean([one for one in row if one is not None], axis=0)).round(9) if n else None
-             for row, n in zip(runs, units, strict=True)]  # fmt: skip
+    units = np.array([_units(row) for row in runs], dtype=np.int64)
     won = np.full((len(runs), len(runs)), np.nan)
-    for i, own in enumerate(means):
-        for j, other in enumerate(means):
-            if own is not None and other is not None and len(own) == len(other):
-                won[i, j] = int((own > other).sum())
+    for size in sorted(set(units[units > 0].tolist())):
+        known = np.flatnonzero(units == size).tolist()
+        means = np.stack([np.mean([one for one in runs[i] if one is not None], axis=0) for i in known]).round(9)
+        won[np.ix_(known, known)] = np.stack([(own > means).sum(axis=1) for own in means])
     return won
 
 
@@ -146,15 +146,20 @@ def own_variance(spread: Spread) -> tuple[np.ndarray, np.ndarray]:
     return variance, _df(variance, per_df)
 
 
-def combined(parts: Sequence[tuple[float, Compared]]) -> Compared:
-    """The weighted sum of independent differences (tasks)."""
-    shape = parts[0][1].difference.shape
-    difference, variance, per_df = (np.zeros(shape) for _ in range(3))
-    for weight, one in parts:
-        difference = difference + weight * one.difference
-        variance = variance + weight**2 * one.variance
-        per_df = per_df + (weight**2 * one.variance) ** 2 / one.df
-    return _with_df(difference, variance, per_df)
+class WeightedSum:
+    """The weighted sum of independent differences (tasks), added one after the other."""
+
+    def __init__(self, rows: int) -> None:
+        self.difference, self.variance, self.per_df = (np.zeros((rows, rows)) for _ in range(3))
+
+    def add(self, weight: float, one: Compared) -> None:
+        part = weight**2 * one.variance
+        self.difference += weight * one.difference
+        self.variance += part
+        self.per_df += part * part / one.df
+
+    def compared(self) -> Compared:
+        return _with_df(self.difference, self.variance, self.per_df)
 
 
 def over_tasks(scores: np.ndarray, strata: Sequence[Sequence[int]], weights: Sequence[float]) -> Compared:

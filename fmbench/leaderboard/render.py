@@ -38,7 +38,7 @@ class Site:
     """What lies beside the page.
 
     Args:
-        cells: (row id, number of the task) -> address of its cell page.
+        cells: (row id, number of the task) -> address of its cell page; (row id, None) -> page of all its cells.
         links: other pages.
         files: data files, relative to the page.
         shards: whether comparisons too large for the page lie in data/pairs-<row id>.js.
@@ -48,7 +48,7 @@ class Site:
         plots: whether plots are drawn.
     """
 
-    cells: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    cells: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
     links: Sequence[Link] = ()
     files: Sequence[str] = ()
     shards: bool = False
@@ -183,11 +183,17 @@ def _rows(board: Board, table: Table, site: Site) -> list[dict[str, Any]]:
     for row, cells in zip(board.rows, table.rows, strict=True):
         name = row_id(row)
         shown = [
-            _shown(column, cell, site.cells.get((name, column.task), "") if column.task is not None else "", ends)
+            _shown(column, cell, _address(site, name, column), ends)
             for column, cell in zip(table.columns, cells, strict=True)
         ]
         rows.append({"id": name, "tie": row.group is not None and row.group % 2 == 1, "cells": shown})
     return rows
+
+
+def _address(site: Site, row: str, column: Column) -> str:
+    """Where a cell leads: a score to its own page, the model's name to the page of all its scores."""
+    linked = column.task is not None or column.id == "model"
+    return site.cells.get((row, column.task), "") if linked else ""
 
 
 def _shown(column: Column, cell: Cell, href: str, ends: tuple[float, float]) -> Shown:

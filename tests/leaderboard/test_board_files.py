@@ -91,7 +91,7 @@ def test_reasons_come_from_the_plan(tmp_path: Path, reports: Path) -> None:
 def test_every_score_has_a_page_with_its_evidence(tmp_path: Path, reports: Path) -> None:
     (page,) = build_site(written(tmp_path, one=GOOD), reports, tmp_path / "site")
     cells = sorted((page.parent / "cells").iterdir())
-    assert len(cells) == 6
+    assert len(cells) == 6 + 3
     for cell in cells:
         assert f'href="cells/{cell.name}"' in page.read_text() or "no luck" in cell.read_text()
     good = next(
