@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fmbench.leaderboard.board import Board, Estimate, Row
-from fmbench.leaderboard.svg import Axis, axis_of, bar, chart, frame, line, mark, word
+from fmbench.leaderboard.svg import Axis, axis_of, bar, chart, frame, line, mark, text, word
 from fmbench.leaderboard.view import fixed, significant
 
 MOST_ROWS = 60
@@ -191,7 +191,7 @@ def history(board: Board) -> Plot | None:
     parts = [part for part in frame(Axis(0, 1, 60, 680), y, "", "score") if 'text-anchor="middle"' not in part]
     for i, day in enumerate(days):
         if i % max(1, len(days) // 8) == 0:
-            parts.append(f'<text x="{x.at(i):.1f}" y="266" text-anchor="middle">{day}</text>')
+            parts.append(f'<text x="{x.at(i):.1f}" y="266" text-anchor="middle">{text(day)}</text>')
     best = -math.inf
     steps: list[tuple[float, float]] = []
     for i, day in enumerate(days):

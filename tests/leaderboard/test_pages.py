@@ -167,6 +167,24 @@ def test_hostile_texts_are_text_in_the_page(hostile: Board, tame: Board) -> None
     assert {row.model.replace("\r", "").replace("\0", "") for row in hostile.rows} <= shown
 
 
+def test_plots_hold_hostile_texts_as_text(board: MakeBoard, result: MakeResult) -> None:
+    bad = "<b x=1>"
+    rows = [
+        result(f"{bad}{i}", 0.7 + i / 20, adaptation=bad, started_at=f"{bad}{i:03d}", environment={"cpu": bad})
+        for i in range(3)
+    ]
+    text = render_board(board(rows))
+    for name in (
+        "Rank intervals",
+        "Quality and throughput",
+        "Quality and trainable parameters",
+        "Robustness",
+        "History",
+    ):
+        assert f"<h3>{name}" in text
+    assert "<b " not in text.split("<script")[0]
+
+
 def test_text_of_others_cannot_turn_the_direction_of_ours(board: MakeBoard, result: MakeResult) -> None:
     turn = "a\u202eb"
     text = render_board(
