@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import finetuning, harness, inference, perturbations, probing, reading, roofline, statistics
+from benchmarks import boards, finetuning, harness, inference, perturbations, probing, reading, roofline, statistics
 from benchmarks.pairs import Pair
 from benchmarks.sizes import Size
 from benchmarks.workloads import missing_data
@@ -182,5 +182,24 @@ BARS = (
         data=(),
         rounds=1,
         unit="GB",
+    ),
+    Bar(
+        "board",
+        "a leaderboard of 60 models x 40 tasks x 3 seeds, index.html at most 300 kB",
+        f"a budget of {boards.SMALL_SECONDS:g} s",
+        1.0,
+        f"under {boards.SMALL_SECONDS:g} s",
+        boards.small,
+        data=(),
+    ),
+    Bar(
+        "board-large",
+        "a leaderboard of 1,000 models x 100 tasks x 3 seeds, under 2 GB",
+        f"a budget of {boards.LARGE_SECONDS:g} s",
+        1.0,
+        f"under {boards.LARGE_SECONDS:g} s",
+        boards.large,
+        data=(),
+        rounds=1,
     ),
 )

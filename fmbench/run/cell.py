@@ -21,6 +21,7 @@ from fmbench.measure.evidence import Evidence
 from fmbench.measure.quality import quality, score
 from fmbench.models.loader import Identity
 from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES, METRICS
+from fmbench.run.chance import chance_level
 from fmbench.run.environment import Moment, environment, moment
 from fmbench.run.identity import main_metrics
 from fmbench.run.result import DataInfo, Error, ModelInfo, Result
@@ -182,6 +183,7 @@ def _result(suite: Suite, job: Job, device: str, started_at: datetime, seconds: 
             labels=list(data.labels),
             notes=list(data.notes),
             ceiling=dict(data.ceiling) or None,
+            chance=chance_level(cell.task, data, main_metrics(cell)[0]),
         ),
         model_info=_model_info(job.identity, None),
         settings=settings_of(cell),

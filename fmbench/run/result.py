@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fmbench.measure.measurement import Measurement
+from fmbench.measure.measurement import Measurement, Number
 
 SCHEMA = "fmbench.result/1"
 
@@ -34,6 +34,10 @@ class DataInfo(_Part):
     notes: list[str] = []
     ceiling: dict[str, float] | None = Field(
         default=None, description="metric -> the best score that anything can reach, where the source knows it"
+    )
+    chance: Number = Field(
+        default=None,
+        description="main metric of guessing or of the trivial answer, whichever is better; from data alone",
     )
 
 

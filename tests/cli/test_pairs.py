@@ -74,9 +74,8 @@ def test_from_file_to_leaderboard(folder: Path, capsys: pytest.CaptureFixture[st
     assert again.main().value == of_tfidf["measurements"][0]["value"]  # type: ignore[union-attr]
 
     page = (folder / "alike" / "leaderboard.html").read_text()
-    assert "spearman, %" in page
-    assert "no score" in page
-    assert "F1 by" not in page
+    assert "spearman (chance 0, ceiling 1)" in page
+    assert "spearman is undefined here" in page
 
 
 def test_another_score_range_is_another_cell(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
