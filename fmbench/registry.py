@@ -116,7 +116,9 @@ LOADERS = Registry(
         "majority": "fmbench.models.classical.majority:Majority",
         "tfidf-logreg": "fmbench.models.classical.tfidf:TfidfLogreg",
         "tfidf-cosine": "fmbench.models.classical.tfidf_cosine:TfidfCosine",
-        "bilstm": "fmbench.models.bilstm:BiLSTM",
+        "bilstm": "fmbench.models.scratch:BiLSTM",
+        "cnn": "fmbench.models.scratch:CNN",
+        "transformer": "fmbench.models.scratch:Transformer",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
     },
 )

@@ -45,6 +45,7 @@ class Finetune:
         dropout: float = Field(default=0.1, ge=0, lt=1, description="on hidden states; attention has none")
         patience: int | None = Field(default=None, ge=1, description="epochs without improvement before stopping")
         class_weights: bool = Field(default=False, description="weigh classes by their inverse frequency")
+        crf: bool = Field(default=False, description="tags of a sentence by a linear-chain CRF instead of one by one")
         frozen_layers: int = Field(default=0, ge=0, description="lowest layers, and embeddings, that are not trained")
         precision: Literal["auto", "fp32", "bf16"] = Field(
             default="auto", description="of training; auto: bf16 where the hardware computes in it, else fp32"
@@ -80,6 +81,7 @@ class Finetune:
             dropout=settings.dropout,
             pooling=model.settings.pooling,
             class_weights=settings.class_weights,
+            crf=settings.crf and data.kind.readout == "token",
             network=model.network,
             enter=enter,
         )

@@ -52,4 +52,5 @@ def _from_scratch(model: Any, data: Examples, context: FitContext) -> Fitted:
     own = model.settings
     tokenize = word_tokenizer(tokenizer, data.kind.readout, own.max_length)
     training = TrainSettings(own.epochs, own.batch_size, own.learning_rate)
-    return fit_network(trunk, tokenize, data, training, context, rng, dropout=own.dropout)
+    crf = own.crf and data.kind.readout == "token"
+    return fit_network(trunk, tokenize, data, training, context, rng, dropout=own.dropout, pooling=own.pooling, crf=crf)

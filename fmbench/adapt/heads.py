@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fmbench.engine.classifier import Classifier, Pooling, SentenceEmbedder
+from fmbench.engine.crf import ChainLikelihood, CrfTagger, marginals
 from fmbench.engine.objective import (
     BinaryCrossEntropy,
     ChoiceCrossEntropy,
@@ -32,33 +33,41 @@ class Head:
     Args:
         model: trunk and head.
         objective: training sequences and targets -> what is minimised.
-        decode: what the model gives, [n_sequences or n_targets, model.width] -> scores, see tasks.kind.Target.
+        decode: what the model gives, [n_sequences or n_targets, model.width], and the sequences it was given for ->
+            scores, see tasks.kind.Target.
         prepare: inputs as the tokenizer wants them.
     """
 
     model: Any
     objective: Callable[[Sequences, np.ndarray], Objective]
-    decode: Callable[[np.ndarray], np.ndarray]
+    decode: Callable[[np.ndarray, Sequences], np.ndarray]
     prepare: Callable[[Sequence[Any]], Sequence[Any]] = lambda inputs: inputs
 
 
-def head_for(trunk: Any, data: Examples, pooling: Pooling, dropout: float, class_weights: bool) -> Head:
+def head_for(
+    trunk: Any, data: Examples, pooling: Pooling, dropout: float, class_weights: bool, crf: bool = False
+) -> Head:
     """The head that fits the kind's target. Raises CellFailed if there is none."""
     n = len(data.outputs)
     target = data.kind.target
+    if crf and data.kind.readout != "token":
+        raise CellFailed("crf: only the tags of tokens form a chain")
+    if crf:
+        tagger = CrfTagger(Classifier(trunk, n, pooling, dropout), data.outputs)
+        return Head(tagger, ChainLikelihood, partial(marginals, tagger))
     if target == "class":
 
         def entropy(sequences: Sequences, targets: np.ndarray) -> Objective:
             return CrossEntropy(sequences, targets, inverse_frequencies(targets, n) if class_weights else None)
 
-        return Head(Classifier(trunk, n, pooling, dropout), entropy, softmax)
+        return Head(Classifier(trunk, n, pooling, dropout), entropy, _alone(softmax))
     if target == "classes":
-        return Head(Classifier(trunk, n, pooling, dropout), BinaryCrossEntropy, sigmoid)
+        return Head(Classifier(trunk, n, pooling, dropout), BinaryCrossEntropy, _alone(sigmoid))
     if target == "choice":
         return Head(
             Classifier(trunk, 1, pooling, dropout),
             partial(ChoiceCrossEntropy, k=n),
-            partial(choices_softmax, k=n),
+            _alone(partial(choices_softmax, k=n)),
             partial(with_k_options, k=n),
         )
     if target != "score" or data.score_range is None:
@@ -68,13 +77,18 @@ def head_for(trunk: Any, data: Examples, pooling: Pooling, dropout: float, class
         return Head(
             SentenceEmbedder(trunk, pooling),
             lambda sequences, targets: CosineError(sequences, (targets - low) / (high - low)),
-            pair_cosines,
+            _alone(pair_cosines),
         )
     return Head(
         Classifier(trunk, 1, pooling, dropout),
         lambda sequences, targets: SquaredError(sequences, (targets - low) / (high - low)),
-        lambda found: low + (high - low) * found.astype(np.float64),
+        _alone(lambda found: low + (high - low) * found.astype(np.float64)),
     )
+
+
+def _alone(decode: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray, Sequences], np.ndarray]:
+    """A decoding that needs no sequences."""
+    return lambda found, sequences: decode(found)
 
 
 def with_k_options(inputs: Sequence[Sequence[str]], k: int) -> list[list[str]]:

