@@ -14,6 +14,7 @@ from fmbench.leaderboard.spec import BoardFile, load_board
 from fmbench.registry import METRICS
 from fmbench.run.result import Result
 from fmbench.run.store import Store, open_report
+from fmbench.tasks.kind import clean
 
 
 def build_site(files: Sequence[Path], reports: Path, out: Path) -> list[Path]:
@@ -75,6 +76,7 @@ def _entry(store: Store, folder: str, result: Result) -> Entry:
     predictions = store.predictions(folder) if result.status == "ok" else None
     if predictions is None or result.data is None:
         return Entry(result)
+    predictions = clean(predictions)
     statistics = METRICS[result.main_metric].statistics(predictions, result.data.labels)
     key = result.settings.get("cluster_key")
     return Entry(result, statistics, predictions[key].to_pylist() if key else None)

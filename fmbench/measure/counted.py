@@ -11,7 +11,7 @@ import pyarrow as pa
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.metric import Counts, Sample, Scored
 from fmbench.measure.report import report_measurements
-from fmbench.stats.bootstrap import Bootstrap, Value
+from fmbench.stats.bootstrap import Bootstrap, Value, resampled_values
 from fmbench.stats.intervals import Interval, wilson
 from fmbench.stats.seeds import over_seeds
 from fmbench.stats.sums import GOLD, TP
@@ -60,6 +60,9 @@ class CountMetric:
         if prefix is None:
             return []
         return sample.once((self.counts, prefix), lambda: report_measurements(prefix, *self._resampled(sample)))
+
+    def resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> list[np.ndarray]:
+        return resampled_values(runs, self.value, clusters)
 
     def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
         return over_seeds(runs, self.value, clusters)
