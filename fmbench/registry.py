@@ -160,6 +160,9 @@ MEASURES = Registry(
     {
         "efficiency": "fmbench.measure.efficiency:Efficiency",
         "robustness": "fmbench.measure.robustness:Robustness",
+        "calibration": "fmbench.measure.calibration:Calibration",
+        "slices": "fmbench.measure.slices:Slices",
+        "transfer": "fmbench.measure.transfer:Transfer",
     },
 )
 

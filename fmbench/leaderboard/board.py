@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fmbench.measure.metric import Metric
+from fmbench.measure.report import of_labels
 from fmbench.run.result import Result
 
 
@@ -172,8 +173,8 @@ def _interval(entries: list[Entry], metric: Metric) -> tuple[float | None, float
 def _by_label(results: list[Result]) -> tuple[tuple[str, float | None], ...]:
     found: dict[str, list[float | None]] = {}
     for result in results:
-        for row in result.measurements:
-            if row.slice is not None and row.perturbation is None and row.metric.removeprefix("entity_") == "f1":
+        for row in of_labels(result.measurements):
+            if row.slice is not None and row.metric.removeprefix("entity_") == "f1":
                 found.setdefault(row.slice, []).append(row.value)
     return tuple((label, _mean(values)) for label, values in found.items())
 

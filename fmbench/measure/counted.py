@@ -47,9 +47,15 @@ class CountMetric:
         return float(self.value(statistics.sum(axis=0, dtype=np.float64)))
 
     def measure(self, sample: Sample) -> Scored:
-        _, bootstrap = self._resampled(sample)
+        return self._scored(self._resampled(sample)[1], sample.clusters)
+
+    def measure_counts(self, counts: Counts, clusters: Sequence[object] | None = None) -> Scored:
+        """The score of counts that were made otherwise, such as those of some of the entities."""
+        return self._scored(Bootstrap(counts.array, clusters), clusters)
+
+    def _scored(self, bootstrap: Bootstrap, clusters: Sequence[object] | None) -> Scored:
         n = int(bootstrap.total[..., GOLD].sum())
-        if self.proportion and sample.clusters is None:
+        if self.proportion and clusters is None:
             interval = wilson(float(bootstrap.total[..., TP].sum()), n)
         else:
             interval = bootstrap.interval(self.value)

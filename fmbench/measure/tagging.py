@@ -18,13 +18,25 @@ KINDS = frozenset({"token-classification"})
 
 def entity_counts(predictions: pa.Table, labels: Sequence[str]) -> Counts:
     """Counts of every sentence over the entity types of the label space, the gold and the predictions."""
+    return entity_counts_of(predictions, labels)
+
+
+def entity_counts_of(
+    predictions: pa.Table,
+    labels: Sequence[str],
+    gold_kept: np.ndarray | None = None,
+    predicted_kept: np.ndarray | None = None,
+) -> Counts:
+    """The same of some of the entities only: bool [n entities], in the order of `chunks`."""
     gold, predicted = chunks(predictions["gold"]), chunks(predictions["prediction"])
     types = tuple(dict.fromkeys([*labels, *sorted({*gold.types, *predicted.types} - set(labels))]))
     right = predicted_right(gold, predicted)
+    in_gold, in_predicted = (found.row * len(types) + found.types_in(types) for found in (gold, predicted))
+    if gold_kept is not None and predicted_kept is not None:
+        in_gold, in_predicted, right = in_gold[gold_kept], in_predicted[predicted_kept], right[predicted_kept]
     array = np.zeros((len(predictions), len(types), 3), dtype=np.int32)
     cells = array.reshape(-1, 3)
-    places = [found.row * len(types) + found.types_in(types) for found in (predicted, gold)]
-    for kind, place in enumerate((places[0][right], *places)):
+    for kind, place in enumerate((in_predicted[right], in_predicted, in_gold)):
         cells[:, kind] = np.bincount(place, minlength=len(cells))
     return Counts(types, array)
 

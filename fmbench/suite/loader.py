@@ -220,6 +220,8 @@ def _settings(problems: Problems, value: dict[str, Any], key: str, registry: Any
             if key == "measure":  # the suite's own schema speaks of the other sections
                 problems.add(f"{name}: expected true, false or a mapping, got {short(settings)}", (key, name))
             continue
+        if isinstance(settings, list) and hasattr(owner, "listed"):
+            settings = {owner.listed: settings}
         if hasattr(owner, "names"):
             found[name] = _by_name(problems, owner, settings or {}, (key, name))
         elif isinstance(settings, list):
@@ -269,8 +271,14 @@ def _fitting(problems: Problems, measures: dict[str, Any], tasks: Sequence[Task]
     """What a measure is asked for by name must fit one task at least; of the others the results say why not."""
     if problems.found:
         return
+    names = [task.name for task in tasks]
     for measure, settings in measures.items():
         owner = MEASURES[measure]
+        for name in owner.reads(settings) if hasattr(owner, "reads") else ():
+            if name not in names:
+                problems.add(
+                    f"{measure}: task {name!r} is not in this suite", ("measure", measure), hint=nearest(name, names)
+                )
         if not hasattr(owner, "refused"):
             continue
         refusals = [owner.refused(settings, task, KINDS[task.spec.kind]) for task in tasks]

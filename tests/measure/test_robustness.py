@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scenes import Model, scene_of
 
 from fmbench.measure.degradation import Pass, flipped, judge_passes, worst
 from fmbench.measure.measurement import Measurement
@@ -18,7 +19,6 @@ from fmbench.stats.bootstrap import Bootstrap
 from fmbench.stats.paired import difference_of, stacked
 from fmbench.tasks.kind import clean, of_pass
 from fmbench.tasks.perturbed import examples
-from scenes import Model, scene_of
 
 TEXTS = ["The film is good.", "...", "A dull and LONG story", "It is good", "no comment here", "Good, good, good"]
 LABELS = ("bad", "good")
