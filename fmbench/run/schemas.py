@@ -26,7 +26,7 @@ def suite_schema() -> dict[str, Any]:
     task, model = _of(TaskFile, definitions), _of(ModelFile, definitions)
     task["properties"]["data"] = {"anyOf": [_of(source.Spec, definitions) for source in SOURCES.values()]}
     task["properties"]["kind"] = {"enum": list(KINDS)}
-    task["properties"]["metrics"] = {"type": "array", "items": {"enum": list(METRICS)}, "minItems": 1}
+    task["properties"]["metrics"] = {"type": "array", "items": _metric(), "minItems": 1}
     model["properties"]["loader"] = {"enum": list(LOADERS)}
     properties = schema["properties"]
     properties["tasks"]["items"] = {"anyOf": [{"type": "string"}, task]}
@@ -59,6 +59,11 @@ def _of(model: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 def _named(registry: Any, definitions: dict[str, Any], also: list[dict[str, Any]]) -> dict[str, Any]:
     owners = {name: {"anyOf": [_of(owner.Settings, definitions), *also]} for name, owner in registry.items()}
     return {"type": "object", "properties": owners, "additionalProperties": False}
+
+
+def _metric() -> dict[str, Any]:
+    families = "|".join(METRICS.families)
+    return {"anyOf": [{"enum": list(METRICS)}, {"type": "string", "pattern": f"^({families}):."}]}
 
 
 def _by_name(owner: Any, definitions: dict[str, Any]) -> dict[str, Any]:
