@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import finetuning, harness, inference, perturbations, probing, roofline, scoring, statistics
+from benchmarks import finetuning, harness, inference, perturbations, probing, reading, roofline, scoring, statistics
 from benchmarks.pairs import Pair
 from benchmarks.sizes import Size
 from benchmarks.workloads import missing_data
@@ -23,6 +23,7 @@ class Bar:
         packages: modules of the peer -> what to install where one is missing.
         data: the public data sets it reads.
         rounds: fixed where a round is long, else as asked for.
+        unit: of what is compared, where it is not a time.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Bar:
     packages: tuple[tuple[str, str], ...] = ()
     data: tuple[str, ...] = ("sst2",)
     rounds: int | None = None
+    unit: str = "s"
 
     def missing(self) -> str | None:
         """Why it cannot run here, or None."""
@@ -188,5 +190,16 @@ BARS = (
         "under 2 s",
         scoring.within_limit,
         data=("conll2003",),
+    ),
+    Bar(
+        "reading",
+        "peak memory of reading a JSONL file (2 GB; quick: 80 MB)",
+        "the bar of 500 MB",
+        1.0,
+        "under 500 MB",
+        reading.build,
+        data=(),
+        rounds=1,
+        unit="GB",
     ),
 )

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fmbench.suite.schema import Spec
 
 if TYPE_CHECKING:
     from fmbench.adapt.adaptation import Fitted
     from fmbench.engine.context import FitContext
-    from fmbench.models.encoder import Encoder
     from fmbench.tasks.examples import Examples
 
 
 class ZeroShot:
     """Cosines of texts' vectors, pooled over the last layer as the model's settings say.
 
-    The similarity of a pair is its cosine; the options of a question share the softmax of their cosines with it
-    over a temperature of 0.05.
+    The similarity of a pair is its cosine; the options of a question share the softmax of their cosines with it over a
+    temperature of 0.05. In retrieval a query meets every document; in recommendation the mean of the history's texts
+    meets every item's, which also ranks items that nobody took yet. Models that are recommenders rank as they were
+    trained.
     """
 
     version: ClassVar[int] = 1
-    needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity", "multiple-choice"})
+    needs: ClassVar[frozenset[str]] = frozenset({"encoder", "ranker"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "sentence-similarity",
+            "multiple-choice",
+            "sequential-recommendation",
+            "sampled-recommendation",
+            "retrieval",
+        }
+    )
 
     class Settings(Spec):
         pass
 
     @staticmethod
-    def fit(model: Encoder, data: Examples, settings: ZeroShot.Settings, context: FitContext) -> Fitted:
+    def fit(model: Any, data: Examples, settings: ZeroShot.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
         from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor
+        from fmbench.adapt.ranking import zero_shot_ranking
         from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.predict import pair_cosines
 
@@ -40,6 +50,11 @@ class ZeroShot:
             texts = FrozenEncoder(model, "sequence", context.device)
             chooser = CosineChoice(texts, len(data.outputs))
             return Fitted(chooser, texts.parameters, 0, {}, {"execution": texts.path, "layer": texts.n_layers})
+        if hasattr(model, "ranker"):
+            fitted = model.ranker(data)
+            return Fitted(fitted, fitted.parameters, 0)
+        if data.kind.target == "ranking":
+            return zero_shot_ranking(model, data, context)
         encoder = FrozenEncoder(model, data.kind.readout, context.device)
         notes = {"execution": encoder.path, "layer": encoder.n_layers}
         predictor = FrozenPredictor(encoder, encoder.n_layers, pair_cosines)

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from fmbench.cli import check, doctor, init, leaderboard, listing, run, score, show
+from fmbench.cli import audit, check, doctor, init, leaderboard, listing, run, score, show
 from fmbench.errors import FmbenchError, one_line
 
 CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("audit")(audit.audit)
 app.command("list")(listing.list_names)
 app.command("show")(show.show)
 app.command("score")(score.score)

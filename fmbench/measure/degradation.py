@@ -60,7 +60,8 @@ def judge_passes(stored: Stored, passes: Sequence[Pass]) -> list[Measurement]:
     if not passes:
         return []
     tables = [stored.clean, *(one.rows for one in passes)]
-    together = pa.concat_tables([table.select(["gold", "prediction", "scores"]) for table in tables])
+    shared = [name for name in stored.clean.column_names if all(name in table.column_names for table in tables)]
+    together = pa.concat_tables([table.select(shared) for table in tables])
     parts = np.split(metric.statistics(together, stored.labels), np.cumsum([len(table) for table in tables])[:-1])
     clean, found = parts[0], []
     for one, statistics in zip(passes, parts[1:], strict=True):
@@ -92,7 +93,7 @@ def _perturbed(stored: Stored, metric: Metric, clean: np.ndarray, one: _Beside) 
     """The score of all examples, of which the changed ones are perturbed."""
     statistics = clean.copy()
     statistics[one.at] = one.statistics
-    drawn = metric.resampled([statistics], stored.clusters(stored.clean))[0]
+    drawn = _drawn(metric, [statistics], stored.clusters(stored.clean))[0]
     interval = percentile(drawn, 0.95, _method(stored.cluster_key))
     dimensions = {"unit": metric.unit, "higher_is_better": metric.higher_is_better}
     return one.measured(metric.name, metric.score(statistics), interval, len(clean), **dimensions)
@@ -103,7 +104,7 @@ def _drops(metric: Metric, before: np.ndarray, one: _Beside) -> list[Measurement
     sign = 1 if metric.higher_is_better else -1
     method = f"paired {_method(one.clusters)}"
     scores = [metric.score(statistics) for statistics in (before, one.statistics)]
-    drawn = metric.resampled([before, one.statistics], one.clusters)
+    drawn = _drawn(metric, [before, one.statistics], one.clusters)
     rows = []
     for name, relative, unit in (("drop", False, metric.unit), ("relative_drop", True, "")):
         value, *draws = (_drop(sign, np.asarray(a), np.asarray(b), relative) for a, b in (scores, drawn))
@@ -195,7 +196,7 @@ def _worst_cases(stored: Stored, metric: Metric, clean: np.ndarray, found: Seque
         statistics = worst(metric, clean, [(one.at, one.statistics) for one in group])
         if statistics is None:
             continue
-        drawn = metric.resampled([statistics], stored.clusters(stored.clean))[0]
+        drawn = _drawn(metric, [statistics], stored.clusters(stored.clean))[0]
         interval = percentile(drawn, 0.95, f"{_method(stored.cluster_key)}, worst of {len(group) + 1}")
         row = measured(
             f"{metric.name}_worst_case",
@@ -242,6 +243,13 @@ def _badness(metric: Metric, value: Any, statistics: np.ndarray) -> np.ndarray:
         sums = statistics.sum(axis=1)
         badness = badness + 1e-9 * (sums[:, PREDICTED] + sums[:, GOLD] - 2 * sums[:, TP])
     return badness
+
+
+def _drawn(metric: Metric, runs: Sequence[np.ndarray], clusters: list[Any] | None) -> list[np.ndarray]:
+    """`metric.resampled`; a metric of elsewhere that cannot do that has no interval here."""
+    if not hasattr(metric, "resampled"):
+        return [np.full(2, np.nan) for _ in runs]
+    return metric.resampled(runs, clusters)
 
 
 def _share(true: np.ndarray, clusters: list[Any] | None) -> tuple[float, Interval, int]:

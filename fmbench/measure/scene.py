@@ -39,7 +39,7 @@ class Scene:
         predict_anew: the same without a cache.
         read: what a model reads of a table.
         inputs: of the test rows; `scores` is what the model gave for them, None if it was not asked once and for all.
-        options: the task's settings of its kind; language: its code.
+        options: the task's settings of its kind; language: its code; side: tables beside its rows.
         elsewhere: other tasks by name, as far as the suite's measures need them.
         notes: metric -> why it is missing; goes to `environment["missing"]`.
     """
@@ -56,12 +56,14 @@ class Scene:
     labels: tuple[str, ...]
     options: Any
     language: str
+    side: Mapping[str, pa.Table] = field(default_factory=dict)
     elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
     def predictions(self, inputs: Sequence[Any], table: pa.Table, predict: Predict | None = None) -> pa.Table:
         """The table of predictions of any rows of this kind, by default with the cache."""
-        return self.kind.predictions(predict or self.predict, inputs, table, self.labels, self.options)
+        found = self.kind.predictions(predict or self.predict, inputs, table, self.labels, self.options)
+        return self.kind.annotate(found, self.side)
 
 
 class Judged(NamedTuple):

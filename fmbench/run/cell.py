@@ -102,9 +102,9 @@ def compute(
     examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options)
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
     fit_seconds = host.clock() - fit_start
-    inputs = model_inputs(kind, data.test)
+    inputs = model_inputs(kind, data.test, cell.task.options)
     answers = Answers(fitted.scorer.predict)
-    predictions = kind.predictions(answers, inputs, data.test, data.labels, cell.task.options)
+    predictions = kind.annotate(kind.predictions(answers, inputs, data.test, data.labels, cell.task.options), data.side)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
     evidence = Evidence(
         fitted.predictor,
@@ -127,7 +127,7 @@ def compute(
         kind,
         fitted.scorer.predict,
         fitted.predictor.predict,
-        lambda table: model_inputs(kind, table),
+        lambda table: model_inputs(kind, table, cell.task.options),
         data.train,
         data.validation,
         data.test,
@@ -136,6 +136,7 @@ def compute(
         data.labels,
         cell.task.options,
         cell.task.spec.language,
+        data.side,
         job.elsewhere,
         evidence.notes,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fmbench.data.dataset import Dataset, at_hand, load_dataset
 from fmbench.errors import InputError, Problem
+from fmbench.registry import LOADERS
 from fmbench.suite.plan import idle_models
-from fmbench.suite.schema import Suite, Task
+from fmbench.suite.schema import Model, Suite, Task
 
 
 def check_suite(suite: Suite, limit: int | None = None) -> dict[str, Dataset]:
@@ -32,10 +33,20 @@ def check_suite(suite: Suite, limit: int | None = None) -> dict[str, Dataset]:
     problems += _transfer_nowhere(suite, datasets)
     for model in idle_models(suite):
         what = f"model {model.name!r} fits none of the adaptations ({', '.join(suite.adaptations)}) on these tasks"
-        problems.append(Problem(what, model.place))
+        problems.append(Problem(what + _what_fits(model, suite), model.place))
     if problems:
         raise InputError(problems)
     return datasets
+
+
+def _what_fits(model: Model, suite: Suite) -> str:
+    """The kinds that the model is for, and the models that are for the kinds of the suite."""
+    kinds = sorted({task.spec.kind for task in suite.tasks})
+    loader = LOADERS[model.spec.loader]
+    if loader.kinds.intersection(kinds):
+        return ""
+    others = [name for name in LOADERS if LOADERS[name].kinds.intersection(kinds)]
+    return f": it is for {', '.join(sorted(loader.kinds))}; for {', '.join(kinds)} there are {', '.join(others)}"
 
 
 def _placed(problem: Problem, task: Task) -> Problem:

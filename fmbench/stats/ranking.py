@@ -1,4 +1,4 @@
-"""Scores of an order: AUROC of weighted items and nDCG of a list."""
+"""Scores of an order: AUROC and average precision of weighted items, and nDCG of a list."""
 
 from __future__ import annotations
 
@@ -32,6 +32,19 @@ def auroc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.n
     mine = weights[:, positive].astype(np.float64)
     won = np.einsum("ij,ij->i", mine, seen[:, below] + seen[:, through]) / 2
     return divided(won, mine.sum(axis=1) * seen[:, -1])
+
+
+def average_precision(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the precision-recall curve under each weighting: the sum of precision x gain in recall.
+
+    Items of equal scores come together and nothing is interpolated, as in scikit-learn. The arguments are those of
+    `auroc`; NaN where a draw has no positives.
+    """
+    groups = Ties(-np.asarray(scores))
+    weights = weights.astype(np.float64)
+    right = groups.sums(weights * np.asarray(positive, dtype=bool))
+    precision = divided(np.cumsum(right, axis=1), np.cumsum(groups.sums(weights), axis=1))
+    return divided((np.nan_to_num(precision) * right).sum(axis=1), right.sum(axis=1))
 
 
 def ndcg(gains: np.ndarray, k: int | None = None) -> np.ndarray:

@@ -36,7 +36,8 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
     value = document.value if isinstance(document.value, dict) else {}
     base = path.parent
     tasks = _each(problems, value, "tasks", lambda item, at: _task(problems, item, at, base))
-    models = _each(problems, value, "models", lambda item, at: _model(problems, item, at, base))
+    kinds = frozenset(task.spec.kind for task in tasks if task)
+    models = _each(problems, value, "models", lambda item, at: _model(problems, item, at, base, kinds))
     adaptations = _settings(problems, value, "adaptations", ADAPTATIONS)
     measures = _settings(problems, value, "measure", MEASURES)
     _fitting(problems, measures, [task for task in tasks if task])
@@ -172,7 +173,7 @@ def _source(problems: Problems, data: dict[str, Any], at: YamlPath) -> tuple[str
     return named[0], problems.validate(SOURCES[named[0]].Spec, data, at)
 
 
-def _model(problems: Problems, item: Any, at: YamlPath, base: Path) -> Model | None:
+def _model(problems: Problems, item: Any, at: YamlPath, base: Path, kinds: frozenset[str]) -> Model | None:
     if isinstance(item, dict):
         return _inline_model(problems, item, at, base)
     if item.startswith("hf:"):
@@ -181,11 +182,21 @@ def _model(problems: Problems, item: Any, at: YamlPath, base: Path) -> Model | N
             problems.add(f"model {item!r} is not of the form hf:ORG/NAME or hf:ORG/NAME@revision", at)
             return None
         weights = Weights(hub=match["id"], revision=match["revision"])
-        return _resolve(problems, ModelFile(name=item, loader="encoder", weights=weights), at, base)
+        return _resolve(problems, _encoder(item, weights, base, kinds), at, base)
     if item.startswith((".", "/", "~")) and not item.endswith((".yaml", ".yml")):
         weights = Weights(folder=str(Path(item).expanduser()))
-        return _resolve(problems, ModelFile(name=item, loader="encoder", weights=weights), at, base)
+        return _resolve(problems, _encoder(item, weights, base, kinds), at, base)
     return _named(problems, item, at, base, "models", load_model)
+
+
+def _encoder(name: str, weights: Weights, base: Path, kinds: frozenset[str]) -> ModelFile:
+    """A model named on the spot: its own files tell what it reads; where they are not here, the suite's tasks do."""
+    others = {loader: LOADERS[loader] for loader in ("image-encoder", "audio-encoder")}
+    told = [loader for loader, owner in others.items() if owner.reads(weights, base)]
+    guessed = [loader for loader, owner in others.items() if kinds and kinds <= owner.kinds]
+    unknown = any(owner.reads(weights, base) is None for owner in others.values())
+    loader = next(iter(told or (guessed if unknown else [])), "encoder")
+    return ModelFile(name=name, loader=loader, weights=weights)
 
 
 def _inline_model(problems: Problems, item: Any, at: YamlPath, base: Path) -> Model | None:

@@ -27,11 +27,12 @@ class Defaults:
     modality: ClassVar[str | None] = None
     side: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     Options: ClassVar[type[Spec]] = NoOptions
+    may_lack: ClassVar[tuple[str, ...]] = ()
     input_fields: ClassVar[tuple[str, ...]]
 
     @staticmethod
     def assemble(
-        splits: dict[str, Columns], side: Mapping[str, Mapping[str, list[Any]]], options: Any, split: Split
+        splits: dict[str, Columns], side: dict[str, Columns], options: Any, split: Split
     ) -> tuple[dict[str, Columns], list[str]]:
         return splits, []
 
@@ -45,6 +46,10 @@ class Defaults:
         return columns[0] if len(columns) == 1 else [list(row) for row in zip(*columns, strict=True)]
 
     @classmethod
+    def read_inputs(cls, table: pa.Table, options: Any) -> Sequence[Any]:
+        return cls.inputs(table)
+
+    @classmethod
     def predictions(
         cls,
         predict: Callable[[Sequence[Any]], np.ndarray],
@@ -54,3 +59,7 @@ class Defaults:
         options: Any,
     ) -> pa.Table:
         return predictions_table(cls, table, predict(inputs), labels)  # type: ignore[arg-type]
+
+    @staticmethod
+    def annotate(predictions: pa.Table, side: Mapping[str, pa.Table]) -> pa.Table:
+        return predictions

@@ -49,6 +49,7 @@ class Kind(Protocol):
         gather: a field that collects all other columns of the source as a mapping (the features of a table), or None.
         side: tables beside the rows, name -> columns that they must have (the items of a recommendation task).
         Options: settings of the kind in a task file, `options: {...}`.
+        may_lack: splits that may have no rows, where nothing has to be learned ("train").
         readout: what an encoder of texts reads; "none" for kinds without text.
         modality: the sort of example that inputs are to perturbations ("row", "image", "audio" ...), see
             `tasks.perturbed`; None leaves it to the readout.
@@ -68,6 +69,7 @@ class Kind(Protocol):
     modality: ClassVar[str | None]
     side: ClassVar[Mapping[str, tuple[str, ...]]]
     Options: ClassVar[type[Spec]]
+    may_lack: ClassVar[tuple[str, ...]]
 
     @staticmethod
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
@@ -76,14 +78,15 @@ class Kind(Protocol):
     @staticmethod
     def assemble(
         splits: dict[str, dict[str, list[Any]]],
-        side: Mapping[str, Mapping[str, list[Any]]],
+        side: dict[str, dict[str, list[Any]]],
         options: Any,
         split: Split,
     ) -> tuple[dict[str, dict[str, list[Any]]], list[str]]:
         """Rows of the task out of conformed rows of the source, and notes on what was done.
 
         Kinds whose splits follow time or users cut them here (windows of a series, the last item of each user);
-        splits that are still missing are cut at random afterwards. Raises InputError.
+        splits that are still missing are cut at random afterwards. Tables in `side` may be completed in place (a
+        catalogue of items with their popularity). Raises InputError.
         """
 
     @staticmethod
@@ -119,6 +122,10 @@ class Kind(Protocol):
     def inputs(cls, table: pa.Table) -> Sequence[Any]:
         """What a model reads, one entry a row: a text, a list of tokens, a list of texts, a mapping, an array ..."""
 
+    @classmethod
+    def read_inputs(cls, table: pa.Table, options: Any) -> Sequence[Any]:
+        """The same under the task's options; what is costly to decode is decoded when it is asked for."""
+
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
         """Predictions and what to store of the scores, one entry a row, from what a model gave (see Target)."""
@@ -133,6 +140,10 @@ class Kind(Protocol):
         options: Any,
     ) -> pa.Table:
         """The table of predictions of `table`; kinds that are scored in a closed loop let the model drive here."""
+
+    @staticmethod
+    def annotate(predictions: pa.Table, side: Mapping[str, pa.Table]) -> pa.Table:
+        """`predictions` with what metrics need of the tables beside the rows, such as the popularity of items."""
 
 
 def predictions_table(

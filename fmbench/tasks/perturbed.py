@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fmbench.perturb.entities import mentions
 from fmbench.perturb.examples import Audio, Events, Example, Image, Row, Series, Text, Tokens
-from fmbench.perturb.perturbation import Perturbation
+from fmbench.perturb.perturbation import UNSPACED, Perturbation
 from fmbench.tasks.kind import Kind
 
 _OF_READOUT = {"token": "tokens", "sequence": "text", "pair": "text", "choice": "text"}
@@ -54,7 +54,8 @@ def examples(kind: Kind, inputs: Sequence[Any], table: pa.Table, options: Any) -
             texts = [table[name].to_pylist() for name in text_fields(kind, table)]
             return [tuple(Text(text) for text in row) for row in zip(*texts, strict=True)]
         case "row":
-            return [(Row(values),) for values in inputs]
+            rows = inputs if kind.gather is None else table[kind.gather].to_pylist()
+            return [(Row(values),) for values in rows]
         case "image":
             return [(Image(array),) for array in inputs]
         case "audio":
@@ -76,7 +77,8 @@ def replaced(
     """
     sort = modality(kind)
     if sort not in ("tokens", "text"):
-        return [_input_of(row[0]) for row in rows], table
+        as_row = getattr(kind, "row", dict)
+        return [as_row(row[0].values) if isinstance(row[0], Row) else _input_of(row[0]) for row in rows], table
     if sort == "tokens":
         tagged: Any = [row[0] for row in rows]
         columns = {"tokens": [one.tokens for one in tagged], kind.label_field: [one.tags for one in tagged]}
@@ -108,8 +110,6 @@ def equipped(perturbation: Perturbation, kind: Kind, train: pa.Table) -> Perturb
 
 def lengths(kind: Kind, table: pa.Table, language: str | None) -> np.ndarray | None:
     """Tokens or words of each row's inputs, characters where words are not spaced, int32 [n]; None without text."""
-    from fmbench.perturb.perturbation import UNSPACED
-
     match modality(kind):
         case "tokens":
             return np.array([len(tokens) for tokens in table["tokens"].to_pylist()], dtype=np.int32)
@@ -127,8 +127,6 @@ def _by_field(kind: Kind, table: pa.Table, rows: Sequence[tuple[Example, ...]]) 
 
 def _input_of(example: Example) -> Any:
     match example:
-        case Row(values):
-            return dict(values)
         case Image(array):
             return array
         case Audio(samples, _):

@@ -136,7 +136,8 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in with the interface of evaluate 0.4: `load`, `compute`, `features`; it counts whole numbers only."""
 
     class Module:
-        features: Any = {"predictions": types.SimpleNamespace(dtype="int32")}
+        def __init__(self) -> None:
+            self.features = {"predictions": types.SimpleNamespace(dtype="int32")}
 
         def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
             return {"share": float(np.mean([a == b for a, b in zip(predictions, references, strict=True)]))}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fmbench.data.dataset import Dataset
+from fmbench.data.dataset import Dataset, at_hand, load_dataset
+from fmbench.errors import InputError
 from fmbench.registry import KINDS
 from fmbench.run.check import check_suite
 from fmbench.suite.loader import load_suite
@@ -20,8 +21,35 @@ ROWS = {
     "ncbi-disease": (5432, 923, 940),
     "sst2": (6920, 872, 1821),
     "stsb": (5749, 1500, 1379),
+    "mnist": (9000, 1000, 10000),
+    "cifar10-jpg": (1800, 200, 10000),
+    "gtsrb": (690, 170, 1290),
+    "fsdd": (192, 48, 300),
+    "movielens-100k-ratings": (72000, 8000, 20000),
+    "movielens-100k-next": (943, 943, 943),
+    "ml1m-ncf": (0, 0, 6040),
+    "amazon-beauty-seq": (22363, 22363, 22363),
+    "medquad": (0, 0, 2710),
+    "german-credit": (720, 80, 200),
+    "credit-card-default": (21600, 2400, 6000),
+    "breast-cancer": (409, 46, 114),
+    "bike-hours": (12512, 1391, 3476),
+    "bike-series": (2465, 57, 144),
+    "metro-hours": (29214, 3246, 8115),
+    "metro-series": (2673, 123, 295),
+    "traffic-speed": (49266, 2691, 6831),
+    "comma-speed": (2926, 81, 204),
+    "eth-ucy-eth": (28742, 5165, 2313),
+    "eth-ucy-hotel": (29357, 5750, 1053),
+    "eth-ucy-univ": (10043, 3417, 24334),
+    "eth-ucy-zara1": (28337, 5754, 2105),
+    "eth-ucy-zara2": (25869, 4817, 5638),
 }
 every_suite = pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+LARGE = {"credit-card-default", "eth-ucy", "traffic-speed-tgcn"}
+slow_if_large = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LARGE else []) for path in SUITES
+]
 
 
 @pytest.fixture
@@ -38,21 +66,32 @@ def test_it_says_what_it_is_and_pins_its_rows(path: Path, monkeypatch: pytest.Mo
     assert suite.name == path.stem
     assert suite.seeds == (0, 1, 2)
     assert suite.measures
-    (task,) = suite.tasks
-    assert task.spec.license
-    assert task.source == "hub"
-    assert task.source_spec.rows_sha256 and task.source_spec.local.folder
-    assert check_suite(suite) == {}, "nothing is at hand"
+    for task in suite.tasks:
+        assert task.spec.license
+        assert task.source in ("hub", "files", "sklearn")
+        if task.source == "hub":
+            assert task.source_spec.rows_sha256 and task.source_spec.local.folder
+            assert not at_hand(task)
+            continue
+        if task.source == "sklearn":
+            continue
+        with pytest.raises(InputError, match=r"\$FMBENCH_DATA is not set; it must name a folder that holds "):
+            load_dataset(task)
     used = {(cell.model.name, cell.adaptation) for cell in plan(suite)}
     assert {model for model, _ in used} == {model.name for model in suite.models}
 
 
 @pytest.mark.data
-@every_suite
-def test_its_local_rows_are_the_pinned_ones(path: Path, read: Dataset) -> None:
-    assert tuple(read.rows.values()) == ROWS[path.stem]
-    assert read.fingerprint == load_suite(path).tasks[0].source_spec.rows_sha256
-    assert read.source.startswith("local copy: ")
+@pytest.mark.parametrize("path", slow_if_large)
+def test_its_local_rows_are_the_pinned_ones(path: Path, public_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FMBENCH_DATA", str(public_data))
+    suite = load_suite(path)
+    for task in suite.tasks:
+        read = load_dataset(task)
+        assert tuple(read.rows.values()) == ROWS[task.name]
+        if task.source == "hub":
+            assert read.fingerprint == task.source_spec.rows_sha256
+            assert read.source.startswith("local copy: ")
 
 
 @pytest.mark.data
@@ -69,4 +108,4 @@ def test_the_validation_split_of_banking77_has_every_intent(path: Path, read: Da
     intents = {split: rows["label"].to_pylist() for split, rows in read.splits.items()}
     assert len(read.labels) == 77
     assert all(set(labels) == set(read.labels) for labels in intents.values())
-    assert read.notes == ("validation cut from train: 10% of the rows, stratified, seed 0",)
+    assert read.notes[0] == "validation cut from train: 10% of the rows, stratified, seed 0"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_kinds import conformed
+from test_kinds import SAMPLES, conformed
 
 from fmbench.perturb.examples import Audio, Image, Row
 from fmbench.registry import KINDS, PERTURBATIONS
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.perturbed import equipped, examples, label_of, lengths, modality, refusal, replaced
 
-TEXTUAL = [name for name in KINDS if modality(KINDS[name]) in ("text", "tokens")]
+TEXTUAL = [name for name in KINDS if name in SAMPLES and modality(KINDS[name]) in ("text", "tokens")]
 
 
 @pytest.mark.parametrize("name", TEXTUAL)

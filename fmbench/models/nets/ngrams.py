@@ -37,7 +37,7 @@ class NgramEmbedding(nn.Module):
 def over_padded(
     packed: Tensor, lengths: Tensor, reads: Tensor | None, compute: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
-    """`compute` on padded vectors [n, longest, size] and what of them is real [n, longest]; packed again, or only `reads`.
+    """`compute` on padded vectors [n, longest, size] and what is real [n, longest]; packed again, or only `reads`.
 
     Args:
         packed: [total_tokens, size], sequences one after the other.
