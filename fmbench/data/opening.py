@@ -31,6 +31,12 @@ def in_archive(path: Path) -> tuple[Path, str] | None:
 
 def missing(path: Path) -> Problem | None:
     """Why there is no file to open at `path`, or None."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        return Problem(f"cannot be read: {getattr(error, 'strerror', None) or error}", Place(str(path)))
     if path.is_dir():
         return Problem("is a folder, not a file", Place(str(path)))
     if path.is_file():
