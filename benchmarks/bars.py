@@ -6,7 +6,18 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import boards, finetuning, harness, inference, perturbations, probing, reading, roofline, statistics
+from benchmarks import (
+    boards,
+    finetuning,
+    harness,
+    inference,
+    perturbations,
+    probing,
+    reading,
+    roofline,
+    scoring,
+    statistics,
+)
 from benchmarks.pairs import Pair
 from benchmarks.sizes import Size
 from benchmarks.workloads import missing_data
@@ -171,6 +182,25 @@ BARS = (
         "1x, with each type counted too",
         statistics.beside_scipy,
         data=(),
+    ),
+    Bar(
+        "entity-f1",
+        "entity F1 of five predictions of CoNLL-2003 test",
+        "seqeval f1_score",
+        20.0,
+        "20x, the same number",
+        scoring.beside_seqeval,
+        (("seqeval", "seqeval"),),
+        ("conll2003",),
+    ),
+    Bar(
+        "entity-f1-interval",
+        "entity F1 of CoNLL-2003 test with its interval, 1,000 draws",
+        "a limit of 2 s",
+        1.0,
+        "under 2 s",
+        scoring.within_limit,
+        data=("conll2003",),
     ),
     Bar(
         "reading",

@@ -33,10 +33,19 @@ class Registry(Mapping[str, Any]):
         what: singular, for messages ("adaptation").
         entries: name -> "module:attribute".
         group: entry-point group; `fmbench.<plural of what>` unless told otherwise.
+        families: prefix -> "module:function" that makes the object of any name `prefix:rest` out of its rest; such
+            names are known, but not listed.
     """
 
-    def __init__(self, what: str, entries: Mapping[str, str], group: str | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        entries: Mapping[str, str],
+        group: str | None = None,
+        families: Mapping[str, str] | None = None,
+    ) -> None:
         self.what = what
+        self.families = dict(families or {})
         self.group = group or f"fmbench.{what.replace(' ', '_')}s"
         self._entries = dict(entries)
         self._resolved: dict[str, Any] = {}
@@ -47,9 +56,11 @@ class Registry(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._resolved:
+            family, _, rest = name.partition(":")
             if name in self._entries:
-                module, _, attribute = self._entries[name].partition(":")
-                self._resolved[name] = getattr(importlib.import_module(module), attribute)
+                self._resolved[name] = _resolved(self._entries[name])
+            elif rest and family in self.families:
+                self._resolved[name] = _resolved(self.families[family])(rest)
             elif name in self._plugins:
                 self._resolved[name] = self._load(self._plugins[name])
             else:
@@ -65,6 +76,8 @@ class Registry(Mapping[str, Any]):
             raise InputError(f"{self.what} {point.name!r}: {what}") from error
 
     def __contains__(self, name: object) -> bool:
+        if isinstance(name, str) and name.partition(":")[0] in self.families and not name.endswith(":"):
+            return True
         return name in self._entries or name in self._plugins
 
     def __iter__(self) -> Iterator[str]:
@@ -72,6 +85,11 @@ class Registry(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._entries) + len(self._plugins)
+
+
+def _resolved(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 SOURCES = Registry(
@@ -236,12 +254,20 @@ METRICS = Registry(
         "novelty@10": "fmbench.measure.ranking:novelty_at_10",
         "popularity_bias@10": "fmbench.measure.ranking:popularity_bias_at_10",
     },
+    families={
+        "sklearn": "fmbench.measure.foreign:sklearn_metric",
+        "evaluate": "fmbench.measure.foreign:evaluate_metric",
+    },
 )
 
 MEASURES = Registry(
     "measure",
     {
         "efficiency": "fmbench.measure.efficiency:Efficiency",
+        "robustness": "fmbench.measure.robustness:Robustness",
+        "calibration": "fmbench.measure.calibration:Calibration",
+        "slices": "fmbench.measure.slices:Slices",
+        "transfer": "fmbench.measure.transfer:Transfer",
     },
 )
 

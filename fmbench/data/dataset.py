@@ -19,7 +19,10 @@ from fmbench.errors import InputError, Problem, nearest
 from fmbench.registry import KINDS, SOURCES
 from fmbench.suite.schema import Task, TaskFile
 
-RESERVED = ("id", "example_id", "perturbation", "gold", "prediction", "scores")
+RESERVED = (
+    *("id", "example_id", "perturbation", "severity", "gold", "prediction", "scores"),
+    *("input_length", "distribution", "gold_seen", "prediction_seen"),
+)
 """Names of the columns of predictions, which no other column may take."""
 
 Columns = Mapping[str, Sequence[Any]]

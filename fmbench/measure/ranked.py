@@ -58,14 +58,14 @@ class RankedMetric:
     def measure(self, sample: Sample) -> Scored:
         statistics = self.statistics(sample.predictions, sample.labels)
         method = "bootstrap" if sample.clusters is None else "cluster-bootstrap"
-        interval = percentile(self._resampled([statistics], sample.clusters)[0], 0.95, method)
+        interval = percentile(self.resampled([statistics], sample.clusters)[0], 0.95, method)
         return Scored(self.score(statistics), interval, len(statistics))
 
     def beside(self, sample: Sample) -> list[Measurement]:
         return []
 
     def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
-        resampled = self._resampled(runs, clusters)
+        resampled = self.resampled(runs, clusters)
         return across_seeds([self.score(run) for run in runs], resampled, clusters is not None)
 
     def _areas(self, statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ class RankedMetric:
             warnings.simplefilter("ignore", RuntimeWarning)
             return np.asarray(np.nanmean(areas, axis=0))
 
-    def _resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None) -> list[np.ndarray]:
+    def resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> list[np.ndarray]:
         """Scores [draws] of each run, every draw with the same items (or whole clusters) in all of them."""
 
         def of(statistics: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

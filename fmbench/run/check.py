@@ -30,6 +30,7 @@ def check_suite(suite: Suite, limit: int | None = None) -> dict[str, Dataset]:
             datasets[task.name] = load_dataset(task, limit)
         except InputError as error:
             problems += [_placed(problem, task) for problem in error.problems]
+    problems += _transfer_nowhere(suite, datasets)
     for model in idle_models(suite):
         what = f"model {model.name!r} fits none of the adaptations ({', '.join(suite.adaptations)}) on these tasks"
         problems.append(Problem(what + _what_fits(model, suite), model.place))
@@ -50,3 +51,16 @@ def _what_fits(model: Model, suite: Suite) -> str:
 
 def _placed(problem: Problem, task: Task) -> Problem:
     return problem if problem.place else Problem(f"task {task.name!r}: {problem.message}", task.place, problem.hint)
+
+
+def _transfer_nowhere(suite: Suite, datasets: dict[str, Dataset]) -> list[Problem]:
+    """Tasks named under `transfer` to which no other task of the suite can be carried over, as far as is known."""
+    settings = suite.measures.get("transfer")
+    known = {
+        task.name: (task.spec.kind, set(datasets[task.name].labels)) for task in suite.tasks if task.name in datasets
+    }
+    if settings is None or len(known) < len(suite.tasks):
+        return []
+    lonely = [name for name in settings.tasks if sum(known[name] == other for other in known.values()) < 2]
+    what = "no other task of this suite has its kind and its labels"
+    return [Problem(f"transfer: task {name!r}: {what}", suite.place) for name in lonely]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -90,3 +92,8 @@ class Result(_Part):
 
     def to_json(self) -> bytes:
         return (self.model_dump_json(by_alias=True, indent=1) + "\n").encode()
+
+
+def finite(curves: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
+    """Curves as they are written: what is not finite is null."""
+    return {name: [value if math.isfinite(value) else None for value in values] for name, values in curves.items()}

@@ -100,11 +100,17 @@ def selective_risk(confidence: np.ndarray, wrong: np.ndarray, coverage: float) -
     """
     if not 0 < coverage <= 1 or not len(confidence):
         raise ValueError(f"coverage {coverage} of {len(confidence)} items")
+    return float(selective_risks(confidence, wrong, np.ones((1, len(wrong))), coverage)[0])
+
+
+def selective_risks(confidence: np.ndarray, wrong: np.ndarray, weights: np.ndarray, coverage: float) -> np.ndarray:
+    """`selective_risk` under each weighting [draws, n], float64 [draws]."""
     ties = Ties(-np.asarray(confidence))
-    kept = np.concatenate([[0.0], np.cumsum(ties.sums(np.ones(len(wrong))))])
-    lost = np.concatenate([[0.0], np.cumsum(ties.sums(np.asarray(wrong, dtype=np.float64)))])
-    wanted = coverage * len(wrong)
-    return float(np.interp(wanted, kept, lost) / wanted)
+    nothing = np.zeros((len(weights), 1))
+    kept = np.cumsum(np.hstack([nothing, ties.sums(weights.astype(np.float64))]), axis=1)
+    lost = np.cumsum(np.hstack([nothing, ties.sums(weights * np.asarray(wrong, dtype=np.float64))]), axis=1)
+    wanted = coverage * kept[:, -1]
+    return np.array([np.interp(w, x, y) for w, x, y in zip(wanted, kept, lost, strict=True)]) / wanted
 
 
 def risk_coverage(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ class AudioClassification(TextClassification):
     fields: ClassVar[tuple[str, ...]] = ("audio", "label")
     optional_fields: ClassVar[tuple[str, ...]] = ()
     input_fields: ClassVar[tuple[str, ...]] = ("audio",)
+    modality: ClassVar[str | None] = "audio"
     readout: ClassVar[Readout] = "none"
     Options: ClassVar[type[Spec]] = SoundOptions
 

@@ -24,6 +24,7 @@ class Defaults:
     raw_fields: ClassVar[tuple[str, ...] | None] = None
     optional_fields: ClassVar[tuple[str, ...]] = ()
     gather: ClassVar[str | None] = None
+    modality: ClassVar[str | None] = None
     side: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     Options: ClassVar[type[Spec]] = NoOptions
     may_lack: ClassVar[tuple[str, ...]] = ()

@@ -27,6 +27,7 @@ class ImageClassification(TextClassification):
     fields: ClassVar[tuple[str, ...]] = ("image", "label")
     optional_fields: ClassVar[tuple[str, ...]] = ()
     input_fields: ClassVar[tuple[str, ...]] = ("image",)
+    modality: ClassVar[str | None] = "image"
     readout: ClassVar[Readout] = "none"
     Options: ClassVar[type[Spec]] = ImageOptions
 

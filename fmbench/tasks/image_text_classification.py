@@ -22,6 +22,7 @@ class ImageTextClassification(ImageClassification):
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("image", "text", "label")
     input_fields: ClassVar[tuple[str, ...]] = ("image", "text")
+    modality: ClassVar[str | None] = "text"
 
     @staticmethod
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:

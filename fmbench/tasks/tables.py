@@ -73,6 +73,8 @@ class Tabular:
 
     input_fields: ClassVar[tuple[str, ...]] = (FEATURES,)
     gather: ClassVar[str | None] = FEATURES
+    modality: ClassVar[str | None] = "row"
+    row = staticmethod(Row.of)
     label_field: ClassVar[str]
     Options: ClassVar[type[Spec]] = TableOptions
 

@@ -63,7 +63,15 @@ def test_from_file_to_leaderboard(folder: Path, capsys: pytest.CaptureFixture[st
 
     predictions = Store(folder / "alike").predictions("pairs/tfidf-cosine/fit/seed-0")
     assert predictions is not None
-    assert predictions.column_names == ["example_id", "perturbation", "gold", "prediction", "scores", "topic"]
+    assert predictions.column_names == [
+        "example_id",
+        "perturbation",
+        "severity",
+        "gold",
+        "prediction",
+        "scores",
+        "topic",
+    ]
     assert (predictions["gold"].type, predictions["prediction"].type) == (pa.float64(), pa.float64())
 
     shown = command(capsys, "show", folder / "alike")

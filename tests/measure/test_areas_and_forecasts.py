@@ -29,7 +29,7 @@ def test_areas_are_those_of_scikit_learn(n_labels: int) -> None:
         assert score(METRICS[name], rows, labels) == pytest.approx(expected, abs=1e-9)
         (found,) = quality(rows, [name], labels)
         assert found.low < found.value < found.high
-        resampled = METRICS[name]._resampled([METRICS[name].statistics(rows, labels)], None)[0]
+        resampled = METRICS[name].resampled([METRICS[name].statistics(rows, labels)], None)[0]
         assert resampled.mean() == pytest.approx(expected, abs=0.02)
 
 

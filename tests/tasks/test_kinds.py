@@ -16,7 +16,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import InputError
 from fmbench.registry import KINDS, METRICS
 from fmbench.tasks.examples import Examples, model_inputs, n_targets
-from fmbench.tasks.kind import IGNORED, Kind, predictions_table
+from fmbench.tasks.kind import IGNORED, Kind, clean, of_pass, passed, predictions_table
 from fmbench.tasks.tags import iob2, spans
 
 
@@ -348,16 +348,22 @@ def test_the_table_of_predictions(name: str) -> None:
     table = table.append_column("author", pa.array(["x"] * len(table)))
     scores = certain(kind, table, labels)
     found = predictions_table(kind, table, scores, labels)
-    assert found.column_names == ["example_id", "perturbation", "gold", "prediction", "scores", "author"]
+    assert found.column_names == ["example_id", "perturbation", "severity", "gold", "prediction", "scores", "author"]
     assert found["example_id"].to_pylist() == table["id"].to_pylist()
     assert found["gold"].to_pylist() == found["prediction"].to_pylist() == table[kind.label_field].to_pylist()
     assert set(found["perturbation"].to_pylist()) == {""}
-    typos = predictions_table(kind, table, scores, labels, "typos")
-    assert set(typos["perturbation"].to_pylist()) == {"typos"}
+    assert set(found["severity"].to_pylist()) == {0}
+    typos = predictions_table(kind, table, scores, labels, "typos", 3)
+    assert set(zip(typos["perturbation"].to_pylist(), typos["severity"].to_pylist(), strict=True)) == {("typos", 3)}
+    assert typos.equals(passed(found, "typos", 3))
+    both = pa.concat_tables([found, typos])
+    assert clean(both).equals(found) and of_pass(both, "typos", 3).equals(typos)
 
 
 @every_kind
-@pytest.mark.parametrize("column", ["gold", "prediction", "scores", "perturbation", "example_id"])
+@pytest.mark.parametrize(
+    "column", ["gold", "prediction", "scores", "perturbation", "severity", "example_id", "input_length"]
+)
 def test_a_column_never_takes_the_place_of_a_prediction(name: str, column: str) -> None:
     kind, table = conformed(name)
     labels = SAMPLES[name].labels

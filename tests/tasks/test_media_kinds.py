@@ -40,7 +40,7 @@ def test_certain_scores_decode_to_the_gold_and_no_file_is_stored(name: str) -> N
     scores = np.eye(2)[kind.targets(table, labels)]
     stored = predictions_table(kind, table, scores, labels)
     assert stored["prediction"].to_pylist() == stored["gold"].to_pylist() == table["label"].to_pylist()
-    assert stored.column_names == ["example_id", "perturbation", "gold", "prediction", "scores"]
+    assert stored.column_names == ["example_id", "perturbation", "severity", "gold", "prediction", "scores"]
 
 
 @every_kind
