@@ -199,6 +199,8 @@ PERTURBATIONS = Registry(
         "indian-english": "fmbench.perturb.english:indian_english",
         "entity-swap": "fmbench.perturb.entities:entity_swap",
         "entity-swap-new": "fmbench.perturb.entities:entity_swap_new",
+        "gender-swap": "fmbench.perturb.identity:gender_swap",
+        "name-swap": "fmbench.perturb.identity:name_swap",
         "zh-homophones": "fmbench.perturb.chinese:zh_homophones",
         "zh-lookalikes": "fmbench.perturb.chinese:zh_lookalikes",
         "zh-traditional": "fmbench.perturb.chinese:zh_traditional",
