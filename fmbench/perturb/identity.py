@@ -1,7 +1,7 @@
 """The same example about somebody else: gendered words and first names exchanged, for counterfactual fairness.
 
-First names, and where they are mostly heard, are a list of our own (data/identity-names.tsv); so are the gendered words.
-A perturbed example keeps its label as far as nobody's gender or origin is the point of it; texts about pregnancy and
+First names, and where they are mostly heard, are a list of our own (data/identity-names.tsv), and so are the gendered
+words. A perturbed example keeps its label as far as nobody's gender or origin is the point of it; texts about pregnancy and
 the like (`_BOUND`) are left as they are.
 """
 
@@ -11,7 +11,7 @@ import re
 from functools import cache
 
 from fmbench.perturb.draws import OF_FEW, Stream, pick
-from fmbench.perturb.lists import Lexicon, rows
+from fmbench.perturb.lists import lines, rows
 from fmbench.perturb.perturbation import perturbation
 from fmbench.perturb.wording import in_letters, rewrite
 
@@ -21,14 +21,6 @@ _BOUND = re.compile(
     r"|testic\w*|penis|midwi\w*|gynaecolog\w*|gynecolog\w*|semen|abortion\w*)\b",
     re.IGNORECASE,
 )
-_NOT_OWNED = frozenset(
-    "a about after again all alone always an and another any are around as at away back be because been before behind"
-    " but by can could did do does down during every for from had has have he here how i if in into is it just later"
-    " like more no not now of off on once or out over right she should since so some than that the then there these"
-    " they this those through to today together tomorrow too toward towards under until up was we were what when where"
-    " whether which while who why will with without would yesterday yet you".split()
-)
-"""Words that tell, after "her" or "his", that nothing is owned: "saw her again", "the fault was his but"."""
 
 
 @cache
@@ -48,24 +40,23 @@ def _origins() -> tuple[str, ...]:
 
 
 @cache
-def _words() -> Lexicon:
+def _words() -> dict[str, str]:
     pairs = rows("gender-words.tsv")
-    return (
-        {a: (b,) for a, b in pairs} | {b: (a,) for a, b in pairs} | {"ms": ("mr",), "miss": ("mr",), "hers": ("his",)}
-    )
+    one_way = {"ms": "mr", "miss": "mr", "hers": "his"}
+    return {a: b for a, b in pairs} | {b: a for a, b in pairs} | one_way
 
 
 def _other_gender(match: re.Match[str]) -> str | None:
     word = match["word"]
     low = word.lower()
-    owns = bool(match["next"]) and match["next"].lower() not in _NOT_OWNED
+    owns = bool(match["next"]) and match["next"].lower() not in lines("not-owned.txt")
     if word in _names():
         origin, gender, i = _names()[word]
         return _of(origin, "male" if gender == "female" else "female")[i]
     if low == "miss" and (word in ("miss", "MISS") or not match["next"][:1].isupper()):
         return None
     new = {"him": "her", "her": "his" if owns else "him", "his": "her" if owns else "hers"}.get(low)
-    new = new or _words().get(low, (None,))[0]
+    new = new or _words().get(low)
     return None if new is None else _as_written(new, word)
 
 

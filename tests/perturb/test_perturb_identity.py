@@ -60,7 +60,10 @@ def test_the_lists_are_even_and_every_word_is_there_once() -> None:
     assert len({len(row[2].split(",")) for row in names}) == 1
     flat = [name for row in names for name in row[2].split(",")]
     assert len(flat) == len(set(flat))
-    assert all(row[1:2] == ("female",) and other[:2] == (row[0], "male") for row, other in zip(*[iter(names)] * 2))
+    assert all(
+        row[1:2] == ("female",) and other[:2] == (row[0], "male")
+        for row, other in zip(names[::2], names[1::2], strict=True)
+    )
     words = [word for pair in rows("gender-words.tsv") for word in pair]
     assert len(words) == len(set(words))
     vowels = tuple("aeiou")
