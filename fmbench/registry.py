@@ -159,6 +159,7 @@ MEASURES = Registry(
     "measure",
     {
         "efficiency": "fmbench.measure.efficiency:Efficiency",
+        "fairness": "fmbench.measure.fairness:Fairness",
     },
 )
 

@@ -1,8 +1,8 @@
 """The same example about somebody else: gendered words and first names exchanged, for counterfactual fairness.
 
 First names, and where they are mostly heard, are a list of our own (data/identity-names.tsv), and so are the gendered
-words. A perturbed example keeps its label as far as nobody's gender or origin is the point of it; texts about pregnancy and
-the like (`_BOUND`) are left as they are.
+words. A perturbed example keeps its label as far as nobody's gender or origin is the point of it; texts about
+pregnancy and the like (`_BOUND`) are left as they are.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def _origins() -> tuple[str, ...]:
 
 @cache
 def _words() -> dict[str, str]:
-    pairs = rows("gender-words.tsv")
+    pairs = [(male, female) for male, female in rows("gender-words.tsv")]
     one_way = {"ms": "mr", "miss": "mr", "hers": "his"}
-    return {a: b for a, b in pairs} | {b: a for a, b in pairs} | one_way
+    return dict(pairs) | {b: a for a, b in pairs} | one_way
 
 
 def _other_gender(match: re.Match[str]) -> str | None:

@@ -109,6 +109,9 @@ def compute(
         fit_work=fitted.work,
         fit_training_seconds=fitted.work_seconds,
         memory_at_start=memory_at_start,
+        task=cell.task,
+        kind=kind,
+        predictions=predictions,
     )
     with host.alone() if suite.measures else nullcontext():
         for name, settings in suite.measures.items():
