@@ -160,6 +160,7 @@ MEASURES = Registry(
     {
         "efficiency": "fmbench.measure.efficiency:Efficiency",
         "fairness": "fmbench.measure.fairness:Fairness",
+        "explanation": "fmbench.measure.explanation:Explanation",
     },
 )
 

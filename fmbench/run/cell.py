@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from fmbench.adapt.adaptation import Fitted
 from fmbench.data.dataset import Dataset
+from fmbench.data.rationales import rationales_of
 from fmbench.engine.context import FitContext, Step
 from fmbench.errors import FmbenchError, one_line
 from fmbench.measure.efficiency import reset_peak_memory
@@ -112,6 +113,7 @@ def compute(
         task=cell.task,
         kind=kind,
         predictions=predictions,
+        rationales=rationales_of(cell.task),
     )
     with host.alone() if suite.measures else nullcontext():
         for name, settings in suite.measures.items():
@@ -125,6 +127,7 @@ def compute(
             "environment": host.environment(device, before) | {"missing": evidence.notes},
         }
     )
+    result.tables.update(evidence.tables)
     return result, predictions
 
 
