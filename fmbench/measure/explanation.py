@@ -87,7 +87,7 @@ class Explanation:
 
 
 def _subject(evidence: Evidence, most: int) -> Subject:
-    """The texts that are explained: those with evidence words first, the others in a random order that never changes."""
+    """The texts that are explained: those with evidence words first, the others in a random order, always the same."""
     ids = evidence.test["id"].to_pylist()
     order = np.random.default_rng(0).permutation(len(ids)).tolist()
     order.sort(key=lambda i: ids[i] not in evidence.rationales)

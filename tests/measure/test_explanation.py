@@ -214,7 +214,7 @@ def test_the_control_does_not_depend_on_the_other_examples() -> None:
 
 
 def test_faithfulness_by_hand() -> None:
-    """Ten words: 1, 5 and 10 % are one word, then two and five; the probability is a tenth of the words that are left."""
+    """Ten words: 1, 5 and 10 % are one word, then two and five; the probability is a tenth of the words left."""
 
     class Tenths:
         def predict(self, inputs: Sequence[str]) -> np.ndarray:
