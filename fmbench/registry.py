@@ -95,6 +95,8 @@ FORMATS = Registry(
         "conll": "fmbench.data.formats:read_conll",
         "parquet": "fmbench.data.formats:read_parquet",
         "inline-entities": "fmbench.data.formats:read_inline_entities",
+        "winobias": "fmbench.data.pronoun_formats:read_winobias",
+        "winogender": "fmbench.data.pronoun_formats:read_winogender",
     },
 )
 
@@ -107,6 +109,7 @@ KINDS = Registry(
         "text-regression": "fmbench.tasks.text_regression:TextRegression",
         "multi-label-classification": "fmbench.tasks.multi_label:MultiLabelClassification",
         "multiple-choice": "fmbench.tasks.multiple_choice:MultipleChoice",
+        "minimal-pairs": "fmbench.tasks.minimal_pairs:MinimalPairs",
     },
 )
 
@@ -120,6 +123,8 @@ LOADERS = Registry(
         "cnn": "fmbench.models.scratch:CNN",
         "transformer": "fmbench.models.scratch:Transformer",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
+        "language-model": "fmbench.models.language:PretrainedLanguageModel",
+        "llama2c": "fmbench.models.llama2c:Llama2c",
     },
 )
 
@@ -138,6 +143,7 @@ METRICS = Registry(
     "metric",
     {
         "accuracy": "fmbench.measure.classification:accuracy",
+        "preference_gap": "fmbench.measure.preference:preference_gap",
         "macro_f1": "fmbench.measure.classification:macro_f1",
         "weighted_f1": "fmbench.measure.classification:weighted_f1",
         "micro_f1": "fmbench.measure.classification:micro_f1",

@@ -1,4 +1,4 @@
-"""`zero-shot`: a pretrained encoder as it is; nothing is trained."""
+"""`zero-shot`: a pretrained encoder or language model as it is; nothing is trained."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from fmbench.adapt.adaptation import Fitted
     from fmbench.engine.context import FitContext
     from fmbench.models.encoder import Encoder
+    from fmbench.models.language import LanguageModel
     from fmbench.tasks.examples import Examples
 
 
@@ -17,23 +18,33 @@ class ZeroShot:
     """Cosines of texts' vectors, pooled over the last layer as the model's settings say.
 
     The similarity of a pair is its cosine; the options of a question share the softmax of their cosines with it
-    over a temperature of 0.05.
+    over a temperature of 0.05. A language model answers with what is likelier: the one of two sentences, or the option
+    after its question.
     """
 
     version: ClassVar[int] = 1
-    needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity", "multiple-choice"})
+    needs: ClassVar[frozenset[str]] = frozenset({"encoder", "lm"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity", "multiple-choice", "minimal-pairs"})
 
     class Settings(Spec):
         pass
 
     @staticmethod
-    def fit(model: Encoder, data: Examples, settings: ZeroShot.Settings, context: FitContext) -> Fitted:
+    def fit(model: Encoder | LanguageModel, data: Examples, settings: ZeroShot.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
         from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor
         from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.predict import pair_cosines
+        from fmbench.models.language import LanguageModel
 
+        if isinstance(model, LanguageModel):
+            from fmbench.engine.likelihood import LikelierOption
+
+            shared = getattr(data.options, "tokens", "all") == "shared"
+            options = LikelierOption(model, len(data.outputs), context.device, shared, data.kind.readout == "choice")
+            scored = "shared tokens" if shared and model.masked else "all tokens"
+            how = {"objective": "masked" if model.masked else "causal", "scored": scored}
+            return Fitted(options, model.parameters, 0, {}, how)
         if data.kind.readout == "choice":
             from fmbench.adapt.choices import CosineChoice
 

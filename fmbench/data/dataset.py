@@ -82,13 +82,15 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     raw: RawData = SOURCES[task.source].read(task.source_spec, task.base, _asked(task, kind))
     splits = {split: _concatenate(kind, pieces) for split, pieces in raw.splits.items()}
     problems = [problem for _, found in splits.values() for problem in found]
-    if "train" not in splits:
+    if "train" not in splits and kind.trains:
         problems.append(Problem(f"task {task.name!r} has no train split", task.place))
     if problems:
         raise InputError(problems)
     columns, assembled = kind.assemble(
         {split: rows for split, (rows, _) in splits.items()}, raw.side, task.options, task.spec.split
     )
+    if not kind.trains:
+        columns = _all_test(columns)
     notes = raw.notes + tuple(assembled) + tuple(_cut_missing(columns, kind, task.spec))
     whole = _expected_rows(task, raw, columns, list(kind.fields)) if raw.expected_sha256 is not None else None
     if limit is not None:
@@ -220,11 +222,19 @@ def _take(rows: dict[str, list[Any]], index: np.ndarray) -> dict[str, list[Any]]
     return {name: [values[i] for i in index] for name, values in rows.items()}
 
 
+def _all_test(columns: dict[str, dict[str, list[Any]]]) -> dict[str, dict[str, list[Any]]]:
+    """All rows as test rows, for kinds that train nothing."""
+    pieces = [columns[split] for split in SPLITS if split in columns]
+    test = {name: [value for piece in pieces for value in piece[name]] for name in pieces[0]}
+    nothing: dict[str, list[Any]] = {name: [] for name in test}
+    return {"train": nothing, "validation": dict(nothing), "test": test}
+
+
 def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labels: tuple[str, ...]) -> list[Problem]:
     problems = []
     for split in SPLITS:
         rows = columns[split]
-        if not next(iter(rows.values()), []):
+        if not next(iter(rows.values()), []) and (kind.trains or split == "test"):
             problems.append(Problem(f"task {task.name!r}: the {split} split has no rows", task.place))
     if not problems:
         found = [kind.degenerate(columns["train"], labels), _outside_range(task.spec, kind, columns)]

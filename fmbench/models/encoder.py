@@ -94,7 +94,7 @@ class Encoder:
 
         if not any(list(self.folder.glob(pattern)) for pattern in TOKENIZER_FILES) and not self.trust_remote_code:
             raise CellFailed(f"no tokenizer ({' or '.join(TOKENIZER_FILES)}) in {self.folder}")
-        with _explained(self.folder):
+        with explained(self.folder):
             options = {"local_files_only": True, "trust_remote_code": self.trust_remote_code}
             tokenizer = AutoTokenizer.from_pretrained(self.folder, **options)
             if words and hasattr(tokenizer, "add_prefix_space"):
@@ -109,7 +109,7 @@ def load_network(folder: Path, trust_remote_code: bool) -> Any:
     import torch
     from transformers import AutoModel
 
-    with _explained(folder):
+    with explained(folder):
         network = AutoModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, trust_remote_code=trust_remote_code
         )
@@ -118,7 +118,7 @@ def load_network(folder: Path, trust_remote_code: bool) -> Any:
     return network.eval()
 
 
-class _explained:
+class explained:
     """Turns whatever transformers raises on loading into one clear line."""
 
     def __init__(self, folder: Path) -> None:

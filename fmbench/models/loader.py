@@ -24,12 +24,12 @@ class Identity:
 class Loader(Protocol):
     """A way to load models; the classes named in the registry LOADERS follow this.
 
-    `provides` tells adaptations what `load` returns: a `Baseline`, a network to train from scratch, or a pretrained
-    encoder.
+    `provides` tells adaptations what `load` returns: a `Baseline`, a network to train from scratch, a pretrained
+    encoder, or a language model that tells how likely a text is ("lm").
     """
 
     version: ClassVar[int]
-    provides: ClassVar[Literal["baseline", "network", "encoder"]]
+    provides: ClassVar[Literal["baseline", "network", "encoder", "lm"]]
     kinds: ClassVar[frozenset[str]]
     Settings: ClassVar[type]
 

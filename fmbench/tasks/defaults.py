@@ -25,6 +25,7 @@ class Defaults:
     optional_fields: ClassVar[tuple[str, ...]] = ()
     gather: ClassVar[str | None] = None
     side: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    trains: ClassVar[bool] = True
     Options: ClassVar[type[Spec]] = NoOptions
     input_fields: ClassVar[tuple[str, ...]]
 

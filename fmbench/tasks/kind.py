@@ -46,6 +46,7 @@ class Kind(Protocol):
         optional_fields: columns that are taken if the source has them, and belong to the inputs.
         gather: a field that collects all other columns of the source as a mapping (the features of a table), or None.
         side: tables beside the rows, name -> columns that they must have (the items of a recommendation task).
+        trains: whether a model learns from rows; where it is False, all rows are test rows.
         Options: settings of the kind in a task file, `options: {...}`.
         readout: what an encoder of texts reads; "none" for kinds without text.
     """
@@ -62,6 +63,7 @@ class Kind(Protocol):
     optional_fields: ClassVar[tuple[str, ...]]
     gather: ClassVar[str | None]
     side: ClassVar[Mapping[str, tuple[str, ...]]]
+    trains: ClassVar[bool]
     Options: ClassVar[type[Spec]]
 
     @staticmethod

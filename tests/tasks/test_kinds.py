@@ -143,6 +143,17 @@ SAMPLES = {
             (("q", ["a", "b"], None), "the answer None is none of the 2 choices"),
         ],
     ),
+    "minimal-pairs": Sample(
+        columns={"better": ["she sings", "a cat"], "worse": ["she sing", "an cat"], "answer": ["better"] * 2},
+        labels=("better", "worse"),
+        fewer=(),
+        ignored=[],
+        nothing_to_learn={},
+        wrong=[
+            (("", "b", ""), "better is empty"),
+            (("a", 7, ""), "worse is not a string"),
+        ],
+    ),
 }
 every_kind = pytest.mark.parametrize("name", SAMPLES)
 every_kind_of_classes = pytest.mark.parametrize("name", [name for name in SAMPLES if KINDS[name].target == "class"])
@@ -287,6 +298,7 @@ def test_strata_name_one_stratum_a_row(name: str) -> None:
         "text-regression": ["6 of 10", "0 of 10", "3 of 10", "9 of 10"],
         "multi-label-classification": ["a", "", "c"],
         "multiple-choice": ["B", "C", "A"],
+        "minimal-pairs": ["better", "better"],
     }
     assert strata == expected[name]
 
