@@ -128,6 +128,8 @@ FORMATS = Registry(
         "image-folder": "fmbench.data.media:read_image_folder",
         "wav-folder": "fmbench.data.media:read_wav_folder",
         "idx": "fmbench.data.media:read_idx",
+        "winobias": "fmbench.data.pronoun_formats:read_winobias",
+        "winogender": "fmbench.data.pronoun_formats:read_winogender",
     },
 )
 
@@ -152,6 +154,7 @@ KINDS = Registry(
         "sampled-recommendation": "fmbench.tasks.sampled_recommendation:SampledRecommendation",
         "rating-prediction": "fmbench.tasks.rating_prediction:RatingPrediction",
         "retrieval": "fmbench.tasks.retrieval:Retrieval",
+        "minimal-pairs": "fmbench.tasks.minimal_pairs:MinimalPairs",
     },
 )
 
@@ -195,6 +198,8 @@ LOADERS = Registry(
         "tfidf-retrieval": "fmbench.models.classical.lexical:TfidfRetrieval",
         "image-encoder": "fmbench.models.media_encoder:ImageEncoder",
         "audio-encoder": "fmbench.models.media_encoder:AudioEncoder",
+        "language-model": "fmbench.models.language:PretrainedLanguageModel",
+        "llama2c": "fmbench.models.llama2c:Llama2c",
     },
 )
 
@@ -213,6 +218,7 @@ METRICS = Registry(
     "metric",
     {
         "accuracy": "fmbench.measure.classification:accuracy",
+        "preference_gap": "fmbench.measure.preference:preference_gap",
         "macro_f1": "fmbench.measure.classification:macro_f1",
         "weighted_f1": "fmbench.measure.classification:weighted_f1",
         "micro_f1": "fmbench.measure.classification:micro_f1",
@@ -268,6 +274,8 @@ MEASURES = Registry(
         "calibration": "fmbench.measure.calibration:Calibration",
         "slices": "fmbench.measure.slices:Slices",
         "transfer": "fmbench.measure.transfer:Transfer",
+        "fairness": "fmbench.measure.fairness:Fairness",
+        "explanation": "fmbench.measure.explanation:Explanation",
     },
 )
 
@@ -308,6 +316,8 @@ PERTURBATIONS = Registry(
         "indian-english": "fmbench.perturb.english:indian_english",
         "entity-swap": "fmbench.perturb.entities:entity_swap",
         "entity-swap-new": "fmbench.perturb.entities:entity_swap_new",
+        "gender-swap": "fmbench.perturb.identity:gender_swap",
+        "name-swap": "fmbench.perturb.identity:name_swap",
         "zh-homophones": "fmbench.perturb.chinese:zh_homophones",
         "zh-lookalikes": "fmbench.perturb.chinese:zh_lookalikes",
         "zh-traditional": "fmbench.perturb.chinese:zh_traditional",

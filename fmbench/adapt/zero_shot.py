@@ -1,4 +1,4 @@
-"""`zero-shot`: a pretrained encoder as it is; nothing is trained."""
+"""`zero-shot`: a pretrained encoder or language model as it is; nothing is trained."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ class ZeroShot:
     The similarity of a pair is its cosine; the options of a question share the softmax of their cosines with it over a
     temperature of 0.05. In retrieval a query meets every document; in recommendation the mean of the history's texts
     meets every item's, which also ranks items that nobody took yet. Models that are recommenders rank as they were
-    trained.
+    trained. A language model answers with what is likelier: the one of two sentences, or the option after its question.
     """
 
     version: ClassVar[int] = 1
-    needs: ClassVar[frozenset[str]] = frozenset({"encoder", "ranker"})
+    needs: ClassVar[frozenset[str]] = frozenset({"encoder", "ranker", "lm"})
     kinds: ClassVar[frozenset[str]] = frozenset(
         {
             "sentence-similarity",
             "multiple-choice",
+            "minimal-pairs",
             "sequential-recommendation",
             "sampled-recommendation",
             "retrieval",
@@ -43,7 +44,16 @@ class ZeroShot:
         from fmbench.adapt.ranking import zero_shot_ranking
         from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.predict import pair_cosines
+        from fmbench.models.language import LanguageModel
 
+        if isinstance(model, LanguageModel):
+            from fmbench.engine.likelihood import LikelierOption
+
+            shared = getattr(data.options, "tokens", "all") == "shared"
+            options = LikelierOption(model, len(data.outputs), context.device, shared, data.kind.readout == "choice")
+            scored = "shared tokens" if shared and model.masked else "all tokens"
+            how = {"objective": "masked" if model.masked else "causal", "scored": scored}
+            return Fitted(options, model.parameters, 0, {}, how)
         if data.kind.readout == "choice":
             from fmbench.adapt.choices import CosineChoice
 

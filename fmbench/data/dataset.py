@@ -93,6 +93,8 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     beside = {name: dict(table) for name, table in raw.side.items()}
     columns, assembled = kind.assemble(splits, beside, task.options, task.spec.split)
     given = tuple(columns)
+    if not kind.trains:
+        columns = _all_test(columns)
     notes += tuple(assembled) + tuple(_cut_missing(columns, kind, task.spec))
     whole = _expected_rows(task, raw, columns, list(kind.fields)) if raw.expected_sha256 is not None else None
     if limit is not None:
@@ -222,7 +224,7 @@ def _conform(task: Task, kind: Any, raw: RawData) -> tuple[dict[str, Any], tuple
         notes += checks.notes
     if unreadable:
         raise InputError(unreadable)
-    if "train" not in raw.splits and "train" not in kind.may_lack:
+    if "train" not in raw.splits and "train" not in kind.may_lack and kind.trains:
         problems.append(Problem(f"task {task.name!r} has no train split", task.place))
     if problems:
         raise InputError(problems)
@@ -326,11 +328,19 @@ def _take(rows: Columns, chosen: np.ndarray) -> Columns:
     return {name: [values[i] for i in index] for name, values in rows.items()}
 
 
+def _all_test(columns: Mapping[str, Columns]) -> dict[str, Any]:
+    """All rows as test rows, for kinds that train nothing."""
+    pieces = [columns[split] for split in SPLITS if split in columns]
+    test = {name: [value for piece in pieces for value in piece[name]] for name in pieces[0]}
+    nothing: dict[str, list[Any]] = {name: [] for name in test}
+    return {"train": nothing, "validation": dict(nothing), "test": test}
+
+
 def _check(task: Task, kind: Any, columns: Mapping[str, Columns], labels: tuple[str, ...]) -> list[Problem]:
     problems = [
         Problem(f"task {task.name!r}: the {split} split has no rows", task.place)
         for split in SPLITS
-        if not _length(columns[split]) and split not in kind.may_lack
+        if not _length(columns[split]) and split not in kind.may_lack and (kind.trains or split == "test")
     ]
     if not problems:
         found = [kind.degenerate(columns["train"], labels), _outside_range(task.spec, kind, columns)]

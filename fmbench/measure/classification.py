@@ -12,7 +12,7 @@ from fmbench.measure.metric import Counts
 from fmbench.stats.sums import f1, macro, micro, recall, weighted
 
 SETS = frozenset({"multi-label-classification"})
-CHOICES = frozenset({"multiple-choice"})
+CHOICES = frozenset({"multiple-choice", "minimal-pairs"})
 KINDS = frozenset(
     {
         "text-classification",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fmbench.engine.work import Work as Work
+from fmbench.suite.schema import Task
 
 
 class Predictor(Protocol):
@@ -48,6 +49,9 @@ class Evidence:
         fit_training_seconds: of the training steps alone, None where they are not timed apart.
         memory_at_start: resident bytes when the peak was reset at the start of the cell, None where it was not reset.
         notes: metric -> why it is missing, or why not to trust it; goes to `environment["missing"]`.
+        task, kind: of the cell. predictions: of the clean test rows, as they are stored.
+        rationales: example id -> character spans (start, end) of the words that carry its label, where there are any.
+        tables: name -> a table that the measure wants stored beside the predictions, as `NAME.parquet`.
     """
 
     predictor: Predictor
@@ -61,3 +65,8 @@ class Evidence:
     fit_training_seconds: float | None = None
     memory_at_start: int | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    task: Task | None = None
+    kind: Any = None
+    predictions: pa.Table | None = None
+    rationales: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)

@@ -25,11 +25,12 @@ class Loader(Protocol):
     """A way to load models; the classes named in the registry LOADERS follow this.
 
     `provides` tells adaptations what `load` returns: a `Baseline`, a network to train from scratch, a pretrained
-    encoder, or something pretrained that ranks (`ranker(examples)` gives its predictor).
+    encoder, something pretrained that ranks (`ranker(examples)` gives its predictor), or a language model that tells
+    how likely a text is ("lm").
     """
 
     version: ClassVar[int]
-    provides: ClassVar[Literal["baseline", "network", "encoder", "ranker"]]
+    provides: ClassVar[Literal["baseline", "network", "encoder", "ranker", "lm"]]
     kinds: ClassVar[frozenset[str]]
     Settings: ClassVar[type]
 

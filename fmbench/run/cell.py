@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fmbench.adapt.adaptation import Fitted
 from fmbench.data.dataset import Dataset
+from fmbench.data.rationales import rationales_of
 from fmbench.engine.context import FitContext, Step
 from fmbench.errors import FmbenchError, one_line
 from fmbench.measure.efficiency import reset_peak_memory
@@ -118,6 +119,10 @@ def compute(
         fit_work=fitted.work,
         fit_training_seconds=fitted.work_seconds,
         memory_at_start=memory_at_start,
+        task=cell.task,
+        kind=kind,
+        predictions=predictions,
+        rationales=rationales_of(cell.task),
     )
     timings = []
     timed = {name: settings for name, settings in suite.measures.items() if isinstance(MEASURES[name], Times)}
@@ -155,6 +160,7 @@ def compute(
             "environment": host.environment(device, before) | {"missing": evidence.notes},
         }
     )
+    result.tables.update(evidence.tables)
     return result, predictions
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from fmbench.measure.measurement import Measurement, Number
 
@@ -78,6 +79,12 @@ class Result(_Part):
     environment: dict[str, Any]
     started_at: str
     seconds: float
+    _tables: dict[str, pa.Table] = PrivateAttr(default_factory=dict)
+
+    @property
+    def tables(self) -> dict[str, pa.Table]:
+        """Tables of measures on their way to the store, where each becomes `NAME.parquet`; never in the JSON."""
+        return self._tables
 
     def main(self) -> Measurement | None:
         """The main metric over all clean test examples; None for a failed cell."""

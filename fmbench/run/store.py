@@ -54,15 +54,17 @@ class Store:
             return None
 
     def save(self, cell_folder: str, result: Result, predictions: pa.Table | None) -> None:
-        """Predictions first: a result that is there has its predictions, and no others. A failed cell has none."""
+        """Tables first: a result that is there has its predictions, and no others. A failed cell has none."""
         target = self.folder / cell_folder
         (target / "result.json").unlink(missing_ok=True)
-        if predictions is not None:
+        tables = dict(result.tables) | ({} if predictions is None else {"predictions": predictions})
+        for path in target.glob("*.parquet"):
+            if path.stem not in tables:
+                path.unlink()
+        for name, table in tables.items():
             stream = io.BytesIO()
-            pq.write_table(predictions, stream, compression="zstd")
-            write_atomic(target / "predictions.parquet", stream.getvalue())
-        else:
-            (target / "predictions.parquet").unlink(missing_ok=True)
+            pq.write_table(table, stream, compression="zstd")
+            write_atomic(target / f"{name}.parquet", stream.getvalue())
         write_atomic(target / "result.json", result.to_json())
 
     def replace_result(self, cell_folder: str, result: Result) -> None:

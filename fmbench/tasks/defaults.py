@@ -26,6 +26,7 @@ class Defaults:
     gather: ClassVar[str | None] = None
     modality: ClassVar[str | None] = None
     side: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    trains: ClassVar[bool] = True
     Options: ClassVar[type[Spec]] = NoOptions
     may_lack: ClassVar[tuple[str, ...]] = ()
     input_fields: ClassVar[tuple[str, ...]]

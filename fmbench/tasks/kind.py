@@ -48,6 +48,7 @@ class Kind(Protocol):
         optional_fields: columns that are taken if the source has them, and belong to the inputs.
         gather: a field that collects all other columns of the source as a mapping (the features of a table), or None.
         side: tables beside the rows, name -> columns that they must have (the items of a recommendation task).
+        trains: whether a model learns from rows; where it is False, all rows are test rows.
         Options: settings of the kind in a task file, `options: {...}`.
         may_lack: splits that may have no rows, where nothing has to be learned ("train").
         readout: what an encoder of texts reads; "none" for kinds without text.
@@ -68,6 +69,7 @@ class Kind(Protocol):
     gather: ClassVar[str | None]
     modality: ClassVar[str | None]
     side: ClassVar[Mapping[str, tuple[str, ...]]]
+    trains: ClassVar[bool]
     Options: ClassVar[type[Spec]]
     may_lack: ClassVar[tuple[str, ...]]
 

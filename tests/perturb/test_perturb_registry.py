@@ -34,6 +34,7 @@ PAST = [
     "It is late and they were not happy. He doesn't have any time, we know.",
     "The movie was really boring , but the lovely big house and the funny story were excellent .",
     "Please return the tickets today, we want to discuss the plan until 10 December.",
+    "Emily told her brother that Jamal and Priya saw his mother again, and Carlos helped the two women.",
 ]
 CHINESE = [
     "他们在北京的医院里见到了医生，觉得问题很严重。",

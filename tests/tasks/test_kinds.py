@@ -159,6 +159,17 @@ SAMPLES = {
             (("a", "b", math.inf), "the rating is not a number: inf"),
         ],
     ),
+    "minimal-pairs": Sample(
+        columns={"better": ["she sings", "a cat"], "worse": ["she sing", "an cat"], "answer": ["better"] * 2},
+        labels=("better", "worse"),
+        fewer=(),
+        ignored=[],
+        nothing_to_learn={},
+        wrong=[
+            (("", "b", ""), "better is empty"),
+            (("a", 7, ""), "worse is not a string"),
+        ],
+    ),
 }
 every_kind = pytest.mark.parametrize("name", SAMPLES)
 every_kind_of_classes = pytest.mark.parametrize("name", [name for name in SAMPLES if KINDS[name].target == "class"])
@@ -304,6 +315,7 @@ def test_strata_name_one_stratum_a_row(name: str) -> None:
         "multi-label-classification": ["a", "", "c"],
         "multiple-choice": ["B", "C", "A"],
         "rating-prediction": ["3.5", "1", "2.25", "5"],
+        "minimal-pairs": ["better", "better"],
     }
     assert strata == expected[name]
 
