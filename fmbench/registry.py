@@ -84,7 +84,16 @@ SOURCES = Registry(
     },
 )
 
-GENERATORS = Registry("generator", {})
+GENERATORS = Registry(
+    "generator",
+    {
+        "readmission": "fmbench.data.generators.readmission:Readmission",
+        "card-fraud": "fmbench.data.generators.card_fraud:CardFraud",
+        "credit-drift": "fmbench.data.generators.credit_drift:CreditDrift",
+        "preference-logs": "fmbench.data.generators.preference_logs:PreferenceLogs",
+        "knowledge-tracing": "fmbench.data.generators.knowledge_tracing:KnowledgeTracing",
+    },
+)
 
 FORMATS = Registry(
     "file format",
