@@ -7,7 +7,9 @@ READY := $(VENV)/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup run test check bench format clean
+GATED := --models majority,tfidf-logreg,minilm-l6 --adaptations fit,probe --set measure.efficiency=false
+
+.PHONY: setup run test check gate bench format clean
 
 setup: $(READY)
 
@@ -29,6 +31,10 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+gate: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/fmbench run suites/nlp-core.yaml $(GATED) --out reports/ci
+	$(BIN)/fmbench gate reports/baselines/nlp-core reports/ci/nlp-core
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"

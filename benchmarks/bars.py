@@ -6,7 +6,18 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import finetuning, harness, inference, perturbations, probing, roofline, statistics
+from benchmarks import (
+    boards,
+    finetuning,
+    harness,
+    inference,
+    perturbations,
+    probing,
+    reading,
+    roofline,
+    scoring,
+    statistics,
+)
 from benchmarks.pairs import Pair
 from benchmarks.sizes import Size
 from benchmarks.workloads import missing_data
@@ -23,6 +34,7 @@ class Bar:
         packages: modules of the peer -> what to install where one is missing.
         data: the public data sets it reads.
         rounds: fixed where a round is long, else as asked for.
+        unit: of what is compared, where it is not a time.
     """
 
     name: str
@@ -34,6 +46,7 @@ class Bar:
     packages: tuple[tuple[str, str], ...] = ()
     data: tuple[str, ...] = ("sst2",)
     rounds: int | None = None
+    unit: str = "s"
 
     def missing(self) -> str | None:
         """Why it cannot run here, or None."""
@@ -169,5 +182,54 @@ BARS = (
         "1x, with each type counted too",
         statistics.beside_scipy,
         data=(),
+    ),
+    Bar(
+        "entity-f1",
+        "entity F1 of five predictions of CoNLL-2003 test",
+        "seqeval f1_score",
+        20.0,
+        "20x, the same number",
+        scoring.beside_seqeval,
+        (("seqeval", "seqeval"),),
+        ("conll2003",),
+    ),
+    Bar(
+        "entity-f1-interval",
+        "entity F1 of CoNLL-2003 test with its interval, 1,000 draws",
+        "a limit of 2 s",
+        1.0,
+        "under 2 s",
+        scoring.within_limit,
+        data=("conll2003",),
+    ),
+    Bar(
+        "reading",
+        "peak memory of reading a JSONL file (2 GB; quick: 80 MB)",
+        "the bar of 500 MB",
+        1.0,
+        "under 500 MB",
+        reading.build,
+        data=(),
+        rounds=1,
+        unit="GB",
+    ),
+    Bar(
+        "board",
+        "a leaderboard of 60 models x 40 tasks x 3 seeds, index.html at most 300 kB",
+        f"a budget of {boards.SMALL_SECONDS:g} s",
+        1.0,
+        f"under {boards.SMALL_SECONDS:g} s",
+        boards.small,
+        data=(),
+    ),
+    Bar(
+        "board-large",
+        "a leaderboard of 1,000 models x 100 tasks x 3 seeds, under 2 GB",
+        f"a budget of {boards.LARGE_SECONDS:g} s",
+        1.0,
+        f"under {boards.LARGE_SECONDS:g} s",
+        boards.large,
+        data=(),
+        rounds=1,
     ),
 )

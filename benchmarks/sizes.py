@@ -20,6 +20,7 @@ class Size:
         probe_rows: training rows of the probe; half as many for validation and for test.
         suite_rows: of each split in the run of nlp-core, None for all.
         suite_models: of that run, None for all.
+        file_bytes: of the file whose reading is measured.
     """
 
     sentences: int = 512
@@ -31,6 +32,7 @@ class Size:
     probe_rows: int = 1536
     suite_rows: int | None = 64
     suite_models: str | None = None
+    file_bytes: int = 2_000_000_000
 
 
 DEFAULT = Size()
@@ -43,6 +45,7 @@ QUICK = Size(
     probe_rows=48,
     suite_rows=16,
     suite_models="majority,tfidf-logreg",
+    file_bytes=80_000_000,
 )
 LONG = Size(
     sentences=1821,

@@ -38,8 +38,8 @@ def table(bars: Sequence[Bar], rows: Sequence[Row]) -> list[tuple[str, ...]]:
         if row.ratio is None:
             found.append((*head, "", row.verdict, "", ""))
             continue
-        found.append((*head, ratio(row.ratio), verdict(bar, row), *seconds(row.ratio)))
-        found += [(f"  {name}", "", "", ratio(one), "", *seconds(one)) for name, one in row.beside.items()]
+        found.append((*head, ratio(row.ratio), verdict(bar, row), *seconds(row.ratio, bar.unit)))
+        found += [(f"  {name}", "", "", ratio(one), "", *seconds(one, bar.unit)) for name, one in row.beside.items()]
     return found
 
 
@@ -81,8 +81,8 @@ def ratio(found: Ratio) -> str:
     return f"{found.median:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def seconds(found: Ratio) -> tuple[str, str]:
-    return f"{found.ours_s:.3g} s", f"{found.peer_s:.3g} s"
+def seconds(found: Ratio, unit: str = "s") -> tuple[str, str]:
+    return f"{found.ours_s:.3g} {unit}", f"{found.peer_s:.3g} {unit}"
 
 
 def _rounds(n: int) -> str:

@@ -17,6 +17,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fmbench"
 
 
+def cache_limit() -> int:
+    """Bytes that each sort of cache may take: $FMBENCH_CACHE_GB, else 20 GB."""
+    try:
+        return int(float(os.environ["FMBENCH_CACHE_GB"]) * 1e9)
+    except (KeyError, ValueError):
+        return 20_000_000_000
+
+
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     """A stream whose content becomes the file at `path` when the block ends well; else nothing changes.

@@ -33,10 +33,19 @@ class Registry(Mapping[str, Any]):
         what: singular, for messages ("adaptation").
         entries: name -> "module:attribute".
         group: entry-point group; `fmbench.<plural of what>` unless told otherwise.
+        families: prefix -> "module:function" that makes the object of any name `prefix:rest` out of its rest; such
+            names are known, but not listed.
     """
 
-    def __init__(self, what: str, entries: Mapping[str, str], group: str | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        entries: Mapping[str, str],
+        group: str | None = None,
+        families: Mapping[str, str] | None = None,
+    ) -> None:
         self.what = what
+        self.families = dict(families or {})
         self.group = group or f"fmbench.{what.replace(' ', '_')}s"
         self._entries = dict(entries)
         self._resolved: dict[str, Any] = {}
@@ -47,9 +56,11 @@ class Registry(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._resolved:
+            family, _, rest = name.partition(":")
             if name in self._entries:
-                module, _, attribute = self._entries[name].partition(":")
-                self._resolved[name] = getattr(importlib.import_module(module), attribute)
+                self._resolved[name] = _resolved(self._entries[name])
+            elif rest and family in self.families:
+                self._resolved[name] = _resolved(self.families[family])(rest)
             elif name in self._plugins:
                 self._resolved[name] = self._load(self._plugins[name])
             else:
@@ -65,6 +76,8 @@ class Registry(Mapping[str, Any]):
             raise InputError(f"{self.what} {point.name!r}: {what}") from error
 
     def __contains__(self, name: object) -> bool:
+        if isinstance(name, str) and name.partition(":")[0] in self.families and not name.endswith(":"):
+            return True
         return name in self._entries or name in self._plugins
 
     def __iter__(self) -> Iterator[str]:
@@ -74,6 +87,11 @@ class Registry(Mapping[str, Any]):
         return len(self._entries) + len(self._plugins)
 
 
+def _resolved(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 SOURCES = Registry(
     "data source",
     {
@@ -81,6 +99,7 @@ SOURCES = Registry(
         "hub": "fmbench.data.hub:Hub",
         "corpus": "fmbench.data.corpus:Corpus",
         "generator": "fmbench.data.generator:GeneratorSource",
+        "sklearn": "fmbench.data.bundled:Bundled",
     },
 )
 
@@ -92,6 +111,7 @@ GENERATORS = Registry(
         "credit-drift": "fmbench.data.generators.credit_drift:CreditDrift",
         "preference-logs": "fmbench.data.generators.preference_logs:PreferenceLogs",
         "knowledge-tracing": "fmbench.data.generators.knowledge_tracing:KnowledgeTracing",
+        "lane-keeping": "fmbench.data.lane_keeping:LaneKeeping",
     },
 )
 
@@ -100,13 +120,19 @@ FORMATS = Registry(
     {
         "csv": "fmbench.data.formats:read_csv",
         "tsv": "fmbench.data.formats:read_tsv",
-        "jsonl": "fmbench.data.formats:read_jsonl",
-        "conll": "fmbench.data.formats:read_conll",
+        "jsonl": "fmbench.data.json_files:read_jsonl",
+        "conll": "fmbench.data.tagged:read_conll",
         "parquet": "fmbench.data.formats:read_parquet",
-        "inline-entities": "fmbench.data.formats:read_inline_entities",
+        "inline-entities": "fmbench.data.tagged:read_inline_entities",
+        "json": "fmbench.data.json_files:read_json",
+        "xml": "fmbench.data.xml_files:read_xml",
+        "span-jsonl": "fmbench.data.tagged:read_span_jsonl",
         "sequences": "fmbench.data.interactions:read_sequences",
         "candidates": "fmbench.data.interactions:read_candidates",
         "medquad": "fmbench.data.interactions:read_medquad",
+        "image-folder": "fmbench.data.media:read_image_folder",
+        "wav-folder": "fmbench.data.media:read_wav_folder",
+        "idx": "fmbench.data.media:read_idx",
     },
 )
 
@@ -118,7 +144,15 @@ KINDS = Registry(
         "sentence-similarity": "fmbench.tasks.sentence_similarity:SentenceSimilarity",
         "text-regression": "fmbench.tasks.text_regression:TextRegression",
         "multi-label-classification": "fmbench.tasks.multi_label:MultiLabelClassification",
+        "image-classification": "fmbench.tasks.image_classification:ImageClassification",
+        "audio-classification": "fmbench.tasks.audio_classification:AudioClassification",
+        "image-text-classification": "fmbench.tasks.image_text_classification:ImageTextClassification",
         "multiple-choice": "fmbench.tasks.multiple_choice:MultipleChoice",
+        "tabular-classification": "fmbench.tasks.tabular_classification:TabularClassification",
+        "tabular-regression": "fmbench.tasks.tabular_regression:TabularRegression",
+        "time-series-forecasting": "fmbench.tasks.time_series_forecasting:TimeSeriesForecasting",
+        "trajectory-forecasting": "fmbench.tasks.trajectory_forecasting:TrajectoryForecasting",
+        "imitation-control": "fmbench.tasks.imitation_control:ImitationControl",
         "sequential-recommendation": "fmbench.tasks.sequential_recommendation:SequentialRecommendation",
         "sampled-recommendation": "fmbench.tasks.sampled_recommendation:SampledRecommendation",
         "rating-prediction": "fmbench.tasks.rating_prediction:RatingPrediction",
@@ -132,9 +166,26 @@ LOADERS = Registry(
         "majority": "fmbench.models.classical.majority:Majority",
         "tfidf-logreg": "fmbench.models.classical.tfidf:TfidfLogreg",
         "tfidf-cosine": "fmbench.models.classical.tfidf_cosine:TfidfCosine",
+        "table-logreg": "fmbench.models.classical.tables:TableLogreg",
+        "gradient-boosting": "fmbench.models.classical.tables:GradientBoosting",
+        "group-mean": "fmbench.models.classical.group_mean:GroupMean",
+        "mlp": "fmbench.models.classical.mlp:Mlp",
+        "naive": "fmbench.models.classical.series:Naive",
+        "seasonal-naive": "fmbench.models.classical.series:SeasonalNaive",
+        "ridge": "fmbench.models.classical.ridge:RidgeRegression",
+        "lag-boosting": "fmbench.models.classical.series:LagBoosting",
+        "constant-velocity": "fmbench.models.classical.paths:ConstantVelocity",
+        "linear-path": "fmbench.models.classical.paths:LinearPath",
         "bilstm": "fmbench.models.scratch:BiLSTM",
         "cnn": "fmbench.models.scratch:CNN",
         "transformer": "fmbench.models.scratch:Transformer",
+        "pixel-logreg": "fmbench.models.classical.pixels:PixelLogreg",
+        "pixel-knn": "fmbench.models.classical.pixels:PixelKNN",
+        "image-text-logreg": "fmbench.models.classical.pixels:ImageTextLogreg",
+        "spectrogram-logreg": "fmbench.models.classical.spectrogram:SpectrogramLogreg",
+        "image-cnn": "fmbench.models.conv:ImageCNN",
+        "audio-cnn": "fmbench.models.conv:AudioCNN",
+        "image-text-net": "fmbench.models.conv:ImageTextNet",
         "encoder": "fmbench.models.encoder:PretrainedEncoder",
         "random-ranking": "fmbench.models.classical.recommenders:RandomRanking",
         "popularity": "fmbench.models.classical.recommenders:Popularity",
@@ -147,6 +198,8 @@ LOADERS = Registry(
         "matrix-factorization": "fmbench.models.classical.ratings:MatrixFactorization",
         "bm25": "fmbench.models.classical.lexical:BM25",
         "tfidf-retrieval": "fmbench.models.classical.lexical:TfidfRetrieval",
+        "image-encoder": "fmbench.models.media_encoder:ImageEncoder",
+        "audio-encoder": "fmbench.models.media_encoder:AudioEncoder",
     },
 )
 
@@ -179,6 +232,17 @@ METRICS = Registry(
         "mae": "fmbench.measure.errors:mae",
         "rmse": "fmbench.measure.errors:rmse",
         "r2": "fmbench.measure.errors:r2",
+        "auroc": "fmbench.measure.ranked:auroc",
+        "average_precision": "fmbench.measure.ranked:average_precision",
+        "relative_mae": "fmbench.measure.forecast:relative_mae",
+        "ade": "fmbench.measure.forecast:ade",
+        "fde": "fmbench.measure.forecast:fde",
+        "time_in_lane": "fmbench.measure.driving:time_in_lane",
+        "collision_rate": "fmbench.measure.driving:collision_rate",
+        "progress": "fmbench.measure.driving:progress",
+        "jerk": "fmbench.measure.driving:jerk",
+        "steering_mae": "fmbench.measure.driving:steering_mae",
+        "acceleration_mae": "fmbench.measure.driving:acceleration_mae",
         "hr@1": "fmbench.measure.ranking:hr_at_1",
         "hr@5": "fmbench.measure.ranking:hr_at_5",
         "hr@10": "fmbench.measure.ranking:hr_at_10",
@@ -195,12 +259,20 @@ METRICS = Registry(
         "novelty@10": "fmbench.measure.ranking:novelty_at_10",
         "popularity_bias@10": "fmbench.measure.ranking:popularity_bias_at_10",
     },
+    families={
+        "sklearn": "fmbench.measure.foreign:sklearn_metric",
+        "evaluate": "fmbench.measure.foreign:evaluate_metric",
+    },
 )
 
 MEASURES = Registry(
     "measure",
     {
         "efficiency": "fmbench.measure.efficiency:Efficiency",
+        "robustness": "fmbench.measure.robustness:Robustness",
+        "calibration": "fmbench.measure.calibration:Calibration",
+        "slices": "fmbench.measure.slices:Slices",
+        "transfer": "fmbench.measure.transfer:Transfer",
     },
 )
 

@@ -32,6 +32,8 @@ class Finetune:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
         }
     )
 

@@ -25,6 +25,14 @@ class Fit:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
+            "time-series-forecasting",
+            "trajectory-forecasting",
+            "imitation-control",
+            "image-classification",
+            "audio-classification",
+            "image-text-classification",
             "sequential-recommendation",
             "sampled-recommendation",
             "rating-prediction",
@@ -39,6 +47,8 @@ class Fit:
     def fit(model: Any, data: Examples, settings: Fit.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
 
+        if hasattr(model, "build_for"):
+            return _stacks_from_scratch(model, data, context)
         if hasattr(model, "build") and data.kind.target == "ranking":
             return _next_item(model, data, context)
         if hasattr(model, "build"):
@@ -60,6 +70,25 @@ def _from_scratch(model: Any, data: Examples, context: FitContext) -> Fitted:
     training = TrainSettings(own.epochs, own.batch_size, own.learning_rate)
     crf = own.crf and data.kind.readout == "token"
     return fit_network(trunk, tokenize, data, training, context, rng, dropout=own.dropout, pooling=own.pooling, crf=crf)
+
+
+def _stacks_from_scratch(model: Any, data: Examples, context: FitContext) -> Fitted:
+    from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.devices import device_of, seed_everything
+    from fmbench.engine.stacks import StackEntropy, StackPredictor, stack_scores
+    from fmbench.engine.train import TrainSettings, train
+
+    rng = seed_everything(context.seed)
+    untrained, own, device = model.build_for(data), model.settings, device_of(context.device)
+    network = untrained.network.to(device.place)
+    objective = StackEntropy(untrained.prepare(list(data.inputs(data.train))), data.targets(data.train))
+    validation = untrained.prepare(list(data.inputs(data.validation)))
+    settings = TrainSettings(own.epochs, own.batch_size, own.learning_rate, patience=own.patience)
+    history = train(network, objective, lambda: stack_scores(network, validation, device), settings, context, rng)
+    parameters = sum(p.numel() for p in network.parameters())
+    curves = {"train_loss": history.loss, "validation": history.validation}
+    notes = {"precision": settings.precision, "best_epoch": history.best_epoch}
+    return Fitted(StackPredictor(network, untrained.prepare, context.device), parameters, parameters, curves, notes)
 
 
 def _next_item(model: Any, data: Examples, context: FitContext) -> Fitted:

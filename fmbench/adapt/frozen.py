@@ -9,12 +9,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from fmbench.engine import features
 from fmbench.engine.cache import ArrayCache
 from fmbench.engine.context import FitContext
 from fmbench.engine.features import FrozenEncoder
+from fmbench.engine.media_features import FrozenMedia
 from fmbench.engine.sequences import Sequences
 from fmbench.engine.work import Work
 from fmbench.errors import CellFailed
+from fmbench.models.media_encoder import MediaEncoder
+from fmbench.tasks.examples import Examples
 
 T = TypeVar("T", int, float)
 
@@ -48,10 +52,38 @@ class FrozenPredictor:
 
 
 @dataclass(frozen=True)
+class FrozenMediaPredictor:
+    """Images or recordings -> frozen features of one layer -> scores; it counts no tokens."""
+
+    encoder: FrozenMedia
+    layer: int
+    decode: Callable[[np.ndarray], np.ndarray]
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.decode(self.encoder.features(inputs, self.layer))
+
+
+def frozen_encoder(model: Any, data: Examples, device: str) -> FrozenEncoder | FrozenMedia:
+    """The encoder as one that only reads the inputs of the task's kind."""
+    if isinstance(model, MediaEncoder):
+        return FrozenMedia(model, getattr(data.options, "sample_rate", None), device)
+    return features.FrozenEncoder(model, data.kind.readout, device)
+
+
+def frozen_predictor(
+    encoder: FrozenEncoder | FrozenMedia, layer: int, decode: Callable[[np.ndarray], np.ndarray]
+) -> FrozenPredictor | FrozenMediaPredictor:
+    """What predicts from one layer of `encoder`."""
+    if isinstance(encoder, FrozenMedia):
+        return FrozenMediaPredictor(encoder, layer, decode)
+    return FrozenPredictor(encoder, layer, decode)
+
+
+@dataclass(frozen=True)
 class FeaturesOnce:
     """The same predictor on features that may come from the cache."""
 
-    predictor: FrozenPredictor
+    predictor: FrozenPredictor | FrozenMediaPredictor
     cache: ArrayCache
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fmbench.adapt.adaptation import Fitted
     from fmbench.engine.context import FitContext
     from fmbench.models.encoder import Encoder
+    from fmbench.models.media_encoder import MediaEncoder
     from fmbench.tasks.examples import Examples
 
 
@@ -25,7 +26,15 @@ class KNN:
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"text-classification", "token-classification"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "text-classification",
+            "token-classification",
+            "tabular-classification",
+            "image-classification",
+            "audio-classification",
+        }
+    )
 
     class Settings(Spec):
         layers: list[int] | None = Field(
@@ -36,17 +45,16 @@ class KNN:
         )
 
     @staticmethod
-    def fit(model: Encoder, data: Examples, settings: KNN.Settings, context: FitContext) -> Fitted:
+    def fit(model: Encoder | MediaEncoder, data: Examples, settings: KNN.Settings, context: FitContext) -> Fitted:
         from functools import lru_cache, partial
 
         from fmbench.adapt.adaptation import Fitted
-        from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, choose, chosen_layers
+        from fmbench.adapt.frozen import FeaturesOnce, choose, chosen_layers, frozen_encoder, frozen_predictor
         from fmbench.engine.devices import seed_everything
-        from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.neighbours import Neighbours
 
         seed_everything(context.seed)
-        encoder = FrozenEncoder(model, data.kind.readout, context.device)
+        encoder = frozen_encoder(model, data, context.device)
         train = encoder.layers(data.inputs(data.train), context.cache)
         validation = encoder.layers(data.inputs(data.validation), context.cache)
         targets = data.targets(data.train)
@@ -61,6 +69,6 @@ class KNN:
             return context.validate(memory(layer).votes(validation.arrays[layer], k))
 
         layer, k = choose(chosen_layers("knn", settings.layers, len(train.arrays)), settings.k, score, context)
-        predictor = FrozenPredictor(encoder, layer, partial(memory(layer).votes, k=k))
+        predictor = frozen_predictor(encoder, layer, partial(memory(layer).votes, k=k))
         notes = {"execution": encoder.path, "layer": layer, "k": k, "features_from_cache": train.from_cache}
         return Fitted(predictor, encoder.parameters, 0, {}, notes, FeaturesOnce(predictor, context.cache))

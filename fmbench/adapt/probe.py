@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fmbench.engine.context import FitContext
     from fmbench.engine.linear import LinearHead
     from fmbench.models.encoder import Encoder
+    from fmbench.models.media_encoder import MediaEncoder
     from fmbench.tasks.examples import Examples
 
 SELECTION_TARGETS = 5_000
@@ -35,7 +36,16 @@ class Probe:
     version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"encoder"})
     kinds: ClassVar[frozenset[str]] = frozenset(
-        {"text-classification", "token-classification", "text-regression", "multi-label-classification"}
+        {
+            "text-classification",
+            "token-classification",
+            "text-regression",
+            "multi-label-classification",
+            "tabular-classification",
+            "tabular-regression",
+            "image-classification",
+            "audio-classification",
+        }
     )
 
     class Settings(Spec):
@@ -51,16 +61,15 @@ class Probe:
         )
 
     @staticmethod
-    def fit(model: Encoder, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
+    def fit(model: Encoder | MediaEncoder, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
-        from fmbench.adapt.frozen import FeaturesOnce, FrozenPredictor, choose, chosen_layers
+        from fmbench.adapt.frozen import FeaturesOnce, choose, chosen_layers, frozen_encoder, frozen_predictor
         from fmbench.engine.cache import content_key
         from fmbench.engine.devices import seed_everything
-        from fmbench.engine.features import FrozenEncoder
         from fmbench.engine.linear import fit_linear
 
         seed_everything(context.seed)
-        encoder = FrozenEncoder(model, data.kind.readout, context.device)
+        encoder = frozen_encoder(model, data, context.device)
         train = encoder.layers(data.inputs(data.train), context.cache)
         validation = encoder.layers(data.inputs(data.validation), context.cache)
         targets = data.targets(data.train)
@@ -85,7 +94,7 @@ class Probe:
             rows = [few_shots(targets, shots, context.seed) for shots in settings.shots]
             curves["few_shot"] = [score(layer, strength, some) for some in rows]
         notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": train.from_cache}
-        predictor = FrozenPredictor(encoder, layer, partial(head.scores, n_outputs=len(data.outputs)))
+        predictor = frozen_predictor(encoder, layer, partial(head.scores, n_outputs=len(data.outputs)))
         trainable = head.parameters
         once = FeaturesOnce(predictor, context.cache)
         return Fitted(predictor, encoder.parameters + trainable, trainable, curves, notes, once)

@@ -11,7 +11,21 @@ from typing import Any
 
 import typer
 
-from fmbench.cli import check, doctor, init, leaderboard, listing, run, score, show
+from fmbench.cli import (
+    audit,
+    baseline,
+    bench,
+    check,
+    doctor,
+    export,
+    gate,
+    init,
+    leaderboard,
+    listing,
+    run,
+    score,
+    show,
+)
 from fmbench.errors import FmbenchError, one_line
 
 CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
@@ -30,9 +44,15 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("audit")(audit.audit)
 app.command("list")(listing.list_names)
 app.command("show")(show.show)
 app.command("score")(score.score)
+app.command("compare")(gate.compare)
+app.command("gate")(gate.gate)
+app.command("bench")(bench.bench)
+app.add_typer(baseline.app, name="baseline")
+app.add_typer(export.app, name="export")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)

@@ -1,4 +1,4 @@
-"""fmbench leaderboard build: declared boards to static pages."""
+"""fmbench leaderboard: declared boards to static pages, their proof, and a look at them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(help="Leaderboards from results.", no_args_is_help=True, rich_markup_mode=None)
+
+SITE = Path("leaderboards/site")
+Reports = Annotated[Path, typer.Option(help="Folder of reports.")]
+SiteArgument = Annotated[Path, typer.Argument(metavar="SITE", help="Folder of a built site.")]
 
 
 @app.callback()
@@ -21,15 +25,47 @@ def build(
         list[Path] | None,
         typer.Argument(metavar="[BOARD.yaml ...]", help="Default: leaderboards/*.yaml.", show_default=False),
     ] = None,
-    reports: Annotated[Path, typer.Option(help="Folder of reports.")] = Path("reports"),
-    out: Annotated[Path, typer.Option(help="Where the pages go.")] = Path("leaderboards/site"),
+    reports: Reports = Path("reports"),
+    out: Annotated[Path, typer.Option(help="Where the pages go.")] = SITE,
+    cells: Annotated[bool, typer.Option("--cells/--no-cells", help="A page for every score.")] = True,
 ) -> None:
-    """Render boards as self-contained HTML files, one a board."""
+    """Render boards as self-contained pages, a folder each."""
     from fmbench.errors import InputError
     from fmbench.leaderboard.build import build_site
 
     files = boards or sorted(Path("leaderboards").glob("*.yaml"))
     if not files:
         raise InputError("no boards: leaderboards/ has no YAML file, and none was named")
-    for page in build_site(files, reports, out):
+    for page in build_site(files, reports, out, cells):
         typer.echo(f"leaderboard: {page}")
+
+
+@app.command("verify")
+def verify(site: SiteArgument = SITE, reports: Reports = Path("reports")) -> None:
+    """Recompute every score of a site from stored predictions; exit code 1 where one differs."""
+    from fmbench.errors import NothingMeasured
+    from fmbench.leaderboard.verify import lines_of, verify_site
+
+    verdict = verify_site(site, reports)
+    for line in lines_of(verdict):
+        typer.echo(line)
+    if verdict.wrong:
+        raise typer.Exit(1)
+    if not verdict.scores:
+        raise NothingMeasured(f"{site}: no score could be recomputed")
+
+
+@app.command("serve")
+def serve(
+    site: SiteArgument = SITE,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+) -> None:
+    """Show a site on localhost until interrupted."""
+    from fmbench.leaderboard.serve import server
+
+    with server(site, port) as running:
+        typer.echo(f"http://127.0.0.1:{running.server_address[1]}/")
+        try:
+            running.serve_forever()
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from fmbench.data.rows import SPLITS, Asked, RawData, Rows
-from fmbench.errors import InputError, Problem
+from fmbench.data.checks import SplitChecks, leaks, shared_groups, strange_labels
+from fmbench.data.mapped import VERSION, Batch, MappedRows, batches, kept, numbered_ids, record_batch
+from fmbench.data.rows import SPLITS, Asked, Findings, RawData, Rows, Stream, within_limit
+from fmbench.data.splits import grouped, stratified
+from fmbench.errors import InputError, Problem, nearest
 from fmbench.registry import KINDS, SOURCES
 from fmbench.suite.schema import Task, TaskFile
 
-RESERVED = ("id", "example_id", "perturbation", "gold", "prediction", "scores")
+RESERVED = (
+    *("id", "example_id", "perturbation", "severity", "gold", "prediction", "scores"),
+    *("input_length", "distribution", "gold_seen", "prediction_seen"),
+)
 """Names of the columns of predictions, which no other column may take."""
+
+Columns = Mapping[str, Sequence[Any]]
+"""Columns of equal length: lists, or those of an Arrow file on disk."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +89,11 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     """
     kind = KINDS[task.spec.kind]
     raw: RawData = SOURCES[task.source].read(task.source_spec, task.base, _asked(task, kind))
-    splits = {split: _concatenate(kind, pieces) for split, pieces in raw.splits.items()}
-    problems = [problem for _, found in splits.values() for problem in found]
-    if "train" not in splits and "train" not in kind.may_lack:
-        problems.append(Problem(f"task {task.name!r} has no train split", task.place))
-    if problems:
-        raise InputError(problems)
+    splits, notes = _conform(task, kind, raw)
     beside = {name: dict(table) for name, table in raw.side.items()}
-    columns, assembled = kind.assemble(
-        {split: rows for split, (rows, _) in splits.items()}, beside, task.options, task.spec.split
-    )
-    notes = raw.notes + tuple(assembled) + tuple(_cut_missing(columns, kind, task.spec))
+    columns, assembled = kind.assemble(splits, beside, task.options, task.spec.split)
+    given = tuple(columns)
+    notes += tuple(assembled) + tuple(_cut_missing(columns, kind, task.spec))
     whole = _expected_rows(task, raw, columns, list(kind.fields)) if raw.expected_sha256 is not None else None
     if limit is not None:
         columns = {split: {name: values[:limit] for name, values in rows.items()} for split, rows in columns.items()}
@@ -103,9 +106,10 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     if observed is not None and task.spec.score_range is None:
         notes += (f"scores from {observed[0]:g} to {observed[1]:g}, as in train",)
     score_range = (task.spec.score_range[0], task.spec.score_range[1]) if task.spec.score_range else observed
+    notes += tuple(_warnings(task, kind, columns, labels, given))
     tables = {split: _table(columns[split], split, present_fields(kind, columns[split])) for split in SPLITS}
     side = {name: pa.table(table) for name, table in beside.items()}
-    print_ = whole if whole is not None and limit is None else fingerprint(tables, list(kind.fields), side)
+    print_ = whole if whole is not None and limit is None else _fingerprint(columns, list(kind.fields), side)
     return Dataset(
         tables,
         labels,
@@ -118,6 +122,19 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
         side,
         raw.ceiling,
     )
+
+
+def _warnings(
+    task: Task, kind: Any, columns: Mapping[str, Columns], labels: Sequence[str], given: Sequence[str]
+) -> Iterator[str]:
+    """What a reader of the result must know: rows or groups on both sides of a split, labels that cannot be learned."""
+    if kind.raw_fields is None:
+        yield from leaks(columns, kind.input_fields)
+    key = task.spec.cluster_key
+    if key is not None and all(key in columns[split] for split in SPLITS):
+        yield from shared_groups({split: columns[split] for split in SPLITS if split in given}, key)
+    if task.spec.labels is None and labels and kind.target in ("class", "classes"):
+        yield from strange_labels(kind, columns["test"], labels)
 
 
 def present_fields(kind: Any, columns: Iterable[str]) -> list[str]:
@@ -137,44 +154,152 @@ def fingerprint(splits: dict[str, pa.Table], fields: list[str], side: Mapping[st
 
     Bytes stand as their own sha256. Tables beside the rows come after them, by name, as `[name, column values ...]`.
     """
+    return _fingerprint({split: _listed(splits[split], fields) for split in SPLITS}, fields, side or {})
+
+
+def _fingerprint(columns: Mapping[str, Columns], fields: Sequence[str], side: Mapping[str, pa.Table]) -> str:
     digest = hashlib.sha256()
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_bytes_sha256).encode
-    tables = [(split, splits[split].select(fields)) for split in SPLITS]
-    for name, table in [*tables, *sorted((side or {}).items())]:
-        for values in zip(*(column.to_pylist() for column in table.columns), strict=True):
+    beside = [(name, _listed(table, table.column_names), table.column_names) for name, table in sorted(side.items())]
+    for name, rows, names in [*((split, columns[split], fields) for split in SPLITS), *beside]:
+        for values in _in_rows(rows, names):
             digest.update(encode([name, *values]).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _listed(table: pa.Table, names: Sequence[str]) -> dict[str, list[Any]]:
+    return {name: table[name].to_pylist() for name in names}
+
+
+def _in_rows(rows: Columns, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The values of the columns `names`, row by row, read in one pass where they stand on disk."""
+    if isinstance(rows, MappedRows):
+        for batch in batches(rows.file, names):
+            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+    else:
+        yield from zip(*(rows[name] for name in names), strict=True)
 
 
 def _bytes_sha256(value: bytes) -> str:
     return hashlib.sha256(value).hexdigest()
 
 
-def _expected_rows(task: Task, raw: RawData, columns: dict[str, dict[str, list[Any]]], fields: list[str]) -> str:
+def _expected_rows(task: Task, raw: RawData, columns: Mapping[str, Columns], fields: list[str]) -> str:
     """The fingerprint of the rows. Raises InputError if it is not the pinned one."""
-    tables = {split: _table(columns[split], split, fields) for split in SPLITS}
-    found = fingerprint(tables, fields)
+    found = _fingerprint(columns, fields, {})
     if found != raw.expected_sha256:
         what = f"the rows from {raw.source} have sha256 {found}, not the pinned {raw.expected_sha256}"
         raise InputError(Problem(f"task {task.name!r}: {what}", task.place))
     return found
 
 
-def _concatenate(kind: Any, pieces: list[Rows]) -> tuple[dict[str, list[Any]], list[Problem]]:
+class _Unreadable(InputError):
+    """A file of a stream that cannot be read: its rows need no judgement."""
+
+
+def _conform(task: Task, kind: Any, raw: RawData) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Split -> conformed columns, and what was noted. Raises InputError with the problems of all files.
+
+    Rows that stay on disk are those of kinds that take rows as they come; others need them all at once.
+    """
+    streamed = kind.raw_fields is None and kind.gather is None and not kind.side
+    found: dict[str, Any] = {}
+    unreadable: list[Problem] = []
+    problems: list[Problem] = []
+    notes = list(raw.notes)
+    for split, pieces in raw.splits.items():
+        checks = SplitChecks(kind, task.spec.labels)
+        try:
+            if streamed and pieces and all(isinstance(piece, Stream) for piece in pieces):
+                found[split] = _on_disk(kind, pieces, checks, task.spec.labels)
+            else:
+                whole = [piece.whole() if isinstance(piece, Stream) else piece for piece in pieces]
+                found[split] = _concatenate(kind, whole, checks)
+        except _Unreadable as error:
+            unreadable += error.problems
+        except InputError as error:
+            problems += error.problems
+        notes += checks.notes
+    if unreadable:
+        raise InputError(unreadable)
+    if "train" not in raw.splits and "train" not in kind.may_lack:
+        problems.append(Problem(f"task {task.name!r} has no train split", task.place))
+    if problems:
+        raise InputError(problems)
+    return found, tuple(dict.fromkeys(notes))
+
+
+def _concatenate(kind: Any, pieces: Sequence[Rows], checks: SplitChecks) -> dict[str, list[Any]]:
     problems: list[Problem] = []
     columns: dict[str, list[Any]] = {}
     for piece in pieces:
         conformed, found = kind.conform(piece)
-        problems += found
+        problems += within_limit(found)
         if columns and set(columns) != set(conformed):
-            problems.append(Problem("other columns than the files before it", piece.place(0)))
+            problems.append(_other_columns(piece))
             continue
+        if not found:
+            checks.look(piece, conformed)
         for name, values in conformed.items():
             columns.setdefault(name, []).extend(values)
-    return columns, problems
+    problems = problems or checks.problems()
+    if problems:
+        raise InputError(problems)
+    return columns
 
 
-def _cut_missing(columns: dict[str, dict[str, list[Any]]], kind: Any, spec: TaskFile) -> list[str]:
+def _other_columns(piece: Rows) -> Problem:
+    return Problem("other columns than the files before it", piece.place(0))
+
+
+def _on_disk(kind: Any, pieces: Sequence[Any], checks: SplitChecks, labels: Sequence[str] | None) -> MappedRows:
+    """The rows of streams, conformed chunk by chunk, as an Arrow file."""
+    what = (VERSION, kind.name, kind.version, labels, [piece.key for piece in pieces])
+    key = hashlib.sha256(repr(what).encode()).hexdigest()
+    rows = kept(key, lambda: _conformed(kind, pieces, checks))
+    checks.notes += rows.notes
+    return rows
+
+
+def _conformed(kind: Any, pieces: Sequence[Stream], checks: SplitChecks) -> Iterator[Batch]:
+    """Record batches of all rows, with notes on them. Raises InputError after the last, for all that is wrong."""
+    schema: pa.Schema | None = None
+    names: set[str] = set()
+    unreadable: list[Problem] = []
+    problems: list[Problem] = []
+    for piece in pieces:
+        found = Findings()
+        strange: Problem | None = None
+        try:
+            for rows in piece.chunks():
+                columns, wrong = kind.conform(rows)
+                found.add(*wrong)
+                if names and names != set(columns):
+                    strange = strange or _other_columns(rows)
+                    continue
+                names = set(columns)
+                if not wrong:
+                    checks.look(rows, columns)
+                if not found and not unreadable and not problems:
+                    others = {name: _names(values) for name, values in columns.items() if name not in kind.fields}
+                    batch = record_batch({**columns, **others}, schema)
+                    schema = batch.schema
+                    yield batch, rows.notes
+        except InputError as error:
+            unreadable += error.problems
+        problems += found.problems + ([strange] if strange else [])
+    problems = problems or checks.problems()
+    if unreadable:
+        raise _Unreadable(unreadable)
+    if problems:
+        raise InputError(problems)
+
+
+def _names(values: Iterable[Any]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _cut_missing(columns: dict[str, Any], kind: Any, spec: TaskFile) -> list[str]:
     """Cut the splits that are missing out of train, in place, and say so; rows of one cluster stay together."""
     notes = []
     split, key = spec.split, spec.cluster_key
@@ -182,65 +307,49 @@ def _cut_missing(columns: dict[str, dict[str, list[Any]]], kind: Any, spec: Task
         if name in columns:
             continue
         rows = columns["train"]
+        strata = kind.strata(rows)
         if key is not None and key in rows:
-            how, chosen = f"whole {key}s", grouped(rows[key], share, split.seed)
+            how, chosen = f"whole {key}s, stratified", grouped(rows[key], share, split.seed, strata)
         else:
-            how, chosen = "stratified", stratified(kind.strata(rows), share, split.seed)
-        columns[name] = _take(rows, np.flatnonzero(chosen))
-        columns["train"] = _take(rows, np.flatnonzero(~chosen))
+            how, chosen = "stratified", stratified(strata, share, split.seed)
+        columns[name] = _take(rows, chosen)
+        columns["train"] = _take(rows, ~chosen)
         notes.append(f"{name} cut from train: {share:.0%} of the rows, {how}, seed {split.seed}")
     return notes
 
 
-def grouped(groups: Sequence[Any], share: float, seed: int) -> np.ndarray:
-    """A boolean mask [n] that picks whole groups at random until `share` of the rows is reached, never all of them."""
-    index = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)[1]
-    sizes = np.bincount(index)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    before = np.cumsum(sizes[order]) - sizes[order]
-    picked = order[(before < share * len(groups)) & (np.arange(len(order)) < len(order) - 1)]
-    return np.isin(index, picked)
-
-
-def stratified(strata: list[str], share: float, seed: int) -> np.ndarray:
-    """A boolean mask [n] that picks `share` of the rows of every stratum, rounded fairly and at random by `seed`."""
-    rng = np.random.default_rng(seed)
-    chosen = np.zeros(len(strata), dtype=bool)
-    values = np.array(strata, dtype=object)
-    carry = 0.0
-    for stratum in sorted(set(strata)):
-        members = rng.permutation(np.flatnonzero(values == stratum))
-        exact = share * len(members) + carry
-        count = min(int(exact + 0.5), len(members))
-        carry = exact - count
-        chosen[members[:count]] = True
-    return chosen
-
-
-def _take(rows: dict[str, list[Any]], index: np.ndarray) -> dict[str, list[Any]]:
+def _take(rows: Columns, chosen: np.ndarray) -> Columns:
+    """The rows where `chosen` [n] is true."""
+    if isinstance(rows, MappedRows):
+        return rows.subset(chosen)
+    index = np.flatnonzero(chosen).tolist()
     return {name: [values[i] for i in index] for name, values in rows.items()}
 
 
-def _check(task: Task, kind: Any, columns: dict[str, dict[str, list[Any]]], labels: tuple[str, ...]) -> list[Problem]:
-    problems = []
-    for split in SPLITS:
-        rows = columns[split]
-        if not next(iter(rows.values()), []) and split not in kind.may_lack:
-            problems.append(Problem(f"task {task.name!r}: the {split} split has no rows", task.place))
+def _check(task: Task, kind: Any, columns: Mapping[str, Columns], labels: tuple[str, ...]) -> list[Problem]:
+    problems = [
+        Problem(f"task {task.name!r}: the {split} split has no rows", task.place)
+        for split in SPLITS
+        if not _length(columns[split]) and split not in kind.may_lack
+    ]
     if not problems:
         found = [kind.degenerate(columns["train"], labels), _outside_range(task.spec, kind, columns)]
         problems += [Problem(f"task {task.name!r}: {what}", task.place) for what in found if what]
-        key = task.spec.cluster_key
-        if key and (key in kind.fields or key in RESERVED):
-            problems.append(
-                Problem(f"task {task.name!r}: {key!r} cannot be the cluster_key: rename the column", task.place)
-            )
-        elif key and key not in columns["test"]:
-            problems.append(Problem(f"task {task.name!r}: no column {key!r} (cluster_key)", task.place))
+        keys = [("cluster_key", task.spec.cluster_key)] if task.spec.cluster_key else []
+        for what, key in [*keys, *(("slices", name) for name in task.spec.slices)]:
+            have = [name for name in columns["test"] if name not in kind.fields]
+            lists = f" (besides its fields it has {', '.join(have)})" if have else ""
+            if key in RESERVED or (what == "cluster_key" and key in kind.fields):
+                said = f"{key!r} cannot be the {what}: rename the column"
+            elif key not in columns["test"]:
+                said = f"no column {key!r} ({what}){lists}"
+            else:
+                continue
+            problems.append(Problem(f"task {task.name!r}: {said}", task.place, nearest(str(key), have)))
     return problems
 
 
-def _outside_range(spec: TaskFile, kind: Any, columns: dict[str, dict[str, list[Any]]]) -> str | None:
+def _outside_range(spec: TaskFile, kind: Any, columns: Mapping[str, Columns]) -> str | None:
     if spec.score_range is None:
         return None
     low, high = spec.score_range
@@ -251,12 +360,18 @@ def _outside_range(spec: TaskFile, kind: Any, columns: dict[str, dict[str, list[
     return None
 
 
-def _table(rows: dict[str, list[Any]], split: str, fields: Sequence[str]) -> pa.Table:
+def _table(rows: Columns, split: str, fields: Sequence[str]) -> pa.Table:
     """The fields as they are; ids, clusters and slices are names, so they become strings."""
-    ids = rows.get("id", [f"{split}-{i}" for i in range(_length(rows))])
-    named = {name: [str(value) for value in values] for name, values in rows.items() if name not in fields}
-    return pa.table({"id": [str(value) for value in ids]} | {name: rows[name] for name in fields} | named)
+    n = _length(rows)
+    if isinstance(rows, MappedRows):
+        others = [name for name in rows.table.column_names if name not in fields]
+        ids = rows.table["id"] if "id" in others else numbered_ids(split, n).table["id"]
+        chosen = {name: rows.table[name] for name in [*fields, *(name for name in others if name != "id")]}
+        return pa.table({"id": ids, **chosen})
+    ids = rows.get("id", [f"{split}-{i}" for i in range(n)])
+    named = {name: _names(values) for name, values in rows.items() if name not in fields}
+    return pa.table({"id": _names(ids)} | {name: rows[name] for name in fields} | named)
 
 
-def _length(rows: dict[str, list[Any]]) -> int:
-    return len(next(iter(rows.values())))
+def _length(rows: Columns) -> int:
+    return len(next(iter(rows.values()), []))

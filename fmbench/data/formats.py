@@ -1,26 +1,28 @@
-"""Readers of file formats: path -> Rows. Each names file and line of what it cannot read.
+"""Readers of tables: path -> Rows. Each names file and line of what it cannot read.
 
 `columns` maps a field of the task ("text") to a column of the file: its name, or its number from 0 (negative: from the
 end). Fields without an entry are looked up under their own name.
+
+A format is a function (path, wanted) -> Rows. Those of files that may be larger than memory are a `Reader`, which also
+hands over its rows in chunks.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import json
-import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fmbench.data.rows import Rows
+from fmbench.data.opening import lines, open_bytes, open_text
+from fmbench.data.rows import MAX_PROBLEMS, Findings, Rows
 from fmbench.errors import InputError, Place, Problem, nearest
 
-MAX_PROBLEMS = 20
+__all__ = ["MAX_PROBLEMS", "Reader", "Wanted", "numbered_lines", "open_text"]
+
 LONGEST_FIELD = 2**31 - 1
 
 
@@ -37,6 +39,9 @@ class Wanted:
         delimiter: overrides the format's own.
         gather: a field that collects every column that is not asked for, as a mapping, or None.
         drop: columns that `gather` leaves out.
+        pattern, table: how folders of files tell their columns, see fmbench.data.media.
+        characters: whether every character is a token, where a format cuts texts into tokens.
+        within: where the rows stand in the file: a key of a JSON object, the tag of an XML element; or None.
     """
 
     fields: Sequence[str]
@@ -47,6 +52,10 @@ class Wanted:
     delimiter: str | None = None
     gather: str | None = None
     drop: Sequence[str] = ()
+    pattern: str | None = None
+    table: str | None = None
+    characters: bool = False
+    within: str | None = None
 
     @property
     def plain(self) -> list[str]:
@@ -61,93 +70,116 @@ class Wanted:
         return field in (self.columns or {})
 
 
-def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
-    """A text stream of a plain or gzipped file."""
-    raw: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - the wrapper closes it
-    with_mark = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig" if with_mark else encoding, newline="")
+@dataclass(frozen=True)
+class Reader:
+    """A format whose rows may come in chunks; called, it reads them all.
+
+    Args:
+        chunks: (path, wanted, most characters of a chunk) -> rows; with no limit there is one chunk, and an empty file
+            gives one without rows. Raises InputError at the end, for all that is wrong with the file.
+    """
+
+    chunks: Callable[[Path, Wanted, float], Iterator[Rows]]
+
+    def __call__(self, path: Path, wanted: Wanted) -> Rows:
+        (rows,) = self.chunks(path, wanted, math.inf)
+        return rows
 
 
 def numbered_lines(path: Path, wanted: Wanted) -> Iterator[tuple[int, str]]:
     """Numbered lines with their line ends. Raises InputError with the line where decoding or unpacking fails."""
-    try:
-        with open_text(path, wanted.encoding) as stream:
-            yield from enumerate(stream, 1)
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        what = f"not {wanted.encoding} (byte 0x{byte:02x}); set `encoding`"
-        raise InputError(Problem(what, Place(str(path), _undecodable_line(path, wanted.encoding)))) from None
-    except UnicodeError as error:
-        raise InputError(Problem(f"not {wanted.encoding}: {error}", Place(str(path)))) from None
-    except LookupError:
-        raise InputError(Problem(f"unknown encoding {wanted.encoding!r}", Place(str(path)))) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(Problem(f"not a whole gzip file: {error}", Place(str(path)))) from None
+    return lines(path, wanted.encoding)
 
 
-def _undecodable_line(path: Path, encoding: str) -> int:
-    """The line of the first byte that is not `encoding`; the stream reads in blocks, so it cannot tell."""
-    with open_text(path, encoding) as stream:
-        raw = bytes(stream.buffer.read())
-    try:
-        return raw.decode(encoding).count("\n") + 1
-    except UnicodeDecodeError as error:
-        return raw[: error.start].decode(encoding, "ignore").count("\n") + 1
+class Gathered:
+    """Rows that are being read: columns grow until they are taken as a chunk."""
+
+    def __init__(self, path: Path, wanted: Wanted, most: float) -> None:
+        self.file, self.fields, self.most = str(path), wanted.fields, most
+        self.names: tuple[str, ...] = ()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.columns: dict[str, list[Any]] = {name: [] for name in self.names}
+        self.numbers: list[int] = []
+        self.size = 0
+
+    def open(self, names: Iterable[str]) -> None:
+        """Name the columns, before the first row."""
+        self.names = tuple(names)
+        self._clear()
+
+    @property
+    def full(self) -> bool:
+        return self.size >= self.most
+
+    def take(self) -> Rows:
+        """What was gathered since the last chunk."""
+        found = Rows(self.columns or {field: [] for field in self.fields}, self.file, self.numbers)
+        self._clear()
+        return found
 
 
-def read_csv(path: Path, wanted: Wanted) -> Rows:
-    """Comma-separated values with RFC 4180 quoting."""
-    return _separated(path, wanted, wanted.delimiter or ",", csv.QUOTE_MINIMAL)
-
-
-def read_tsv(path: Path, wanted: Wanted) -> Rows:
-    """Tab-separated values; quotes are ordinary characters."""
-    return _separated(path, wanted, wanted.delimiter or "\t", csv.QUOTE_NONE)
-
-
-def _separated(path: Path, wanted: Wanted, delimiter: str, quoting: int) -> Rows:
+def _separated(path: Path, wanted: Wanted, most: float, separator: str, quoting: int) -> Iterator[Rows]:
     position = [0]
 
-    def lines() -> Iterator[str]:
+    def text_lines() -> Iterator[str]:
         for position[0], line in numbered_lines(path, wanted):
             yield line
 
     quote = None if quoting == csv.QUOTE_NONE else '"'
-    reader = csv.reader(lines(), delimiter=delimiter, quoting=quoting, quotechar=quote, strict=True)  # type: ignore[arg-type]
-    header: list[str] | None = None
-    columns: dict[str, list[Any]] = {}
+    delimiter = wanted.delimiter or separator
+    reader = csv.reader(text_lines(), delimiter=delimiter, quoting=quoting, quotechar=quote, strict=True)  # type: ignore[arg-type]
+    rows, found = Gathered(path, wanted, most), Findings()
     picks: dict[str, int] = {}
     others = Others(None, {})
-    width, numbers, problems = 0, [], []
-    end, field_limit = 0, csv.field_size_limit(LONGEST_FIELD)
+    width, end = 0, 0
     try:
-        for record in reader:
-            start, end = end + 1, position[0]
+        while True:
+            start = end + 1
+            record = _next(reader)
+            end = position[0]
+            if record is None:
+                break
             if not record:
                 continue
             if not width:
                 width = len(record)
                 header = record if wanted.header else None
                 picks = _pick(path, wanted, header, width)
-                others = _others(wanted, header or [str(i) for i in range(width)], picks.values())
-                columns = {field: [] for field in (*picks, *others.fields)}
+                others = others_of(wanted, header or [str(i) for i in range(width)], picks.values())
+                rows.open((*picks, *others.fields))
                 if header is not None:
                     continue
             if len(record) != width:
-                what = f"{len(record)} columns where the first line has {width}"
-                problems.append(Problem(what, Place(str(path), start)))
+                found.add(Problem(f"{len(record)} columns where the first line has {width}", Place(str(path), start)))
                 continue
-            numbers.append(start)
+            rows.numbers.append(start)
+            rows.size += sum(map(len, record))
             for field, index in picks.items():
-                columns[field].append(record[index])
-            others.collect(columns, record)
+                rows.columns[field].append(record[index])
+            others.collect(rows.columns, record)
+            if rows.full:
+                yield rows.take()
     except csv.Error as error:
-        problems.append(Problem(f"not valid: {error}", Place(str(path), end + 1)))
+        found.add(Problem(f"not valid: {error}", Place(str(path), end + 1)))
+    found.raise_any()
+    yield rows.take()
+
+
+def _next(reader: Iterator[list[str]]) -> list[str] | None:
+    """The next record, whose fields may be of any length, or None after the last."""
+    limit = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        return next(reader, None)
     finally:
-        csv.field_size_limit(field_limit)
-    if problems:
-        raise InputError(_first(problems))
-    return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)
+        csv.field_size_limit(limit)
+
+
+read_csv = Reader(partial(_separated, separator=",", quoting=csv.QUOTE_MINIMAL))
+"""Comma-separated values with RFC 4180 quoting."""
+read_tsv = Reader(partial(_separated, separator="\t", quoting=csv.QUOTE_NONE))
+"""Tab-separated values; quotes are ordinary characters."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +199,7 @@ class Others:
             columns[self.field].append({name: record[place] for name, place in self.at.items()})
 
 
-def _others(wanted: Wanted, names: Sequence[str], taken: Iterable[int], keyed: bool = False) -> Others:
+def others_of(wanted: Wanted, names: Sequence[str], taken: Iterable[int], keyed: bool = False) -> Others:
     """All columns in `names` but the `taken` positions and those to drop; `keyed` records are read by name."""
     if wanted.gather is None:
         return Others(None, {})
@@ -203,164 +235,53 @@ def _pick(path: Path, wanted: Wanted, header: list[str] | None, width: int) -> d
     return picks
 
 
-def read_jsonl(path: Path, wanted: Wanted) -> Rows:
-    """One JSON object a line."""
-    columns: dict[str, list[Any]] = {}
-    picked: list[str] = []
-    keys: list[str] = []
-    others = Others(None, {})
-    numbers, problems = [], []
-    for number, line in numbered_lines(path, wanted):
-        if not line.strip():
-            continue
-        place = Place(str(path), number)
-        try:
-            record = json.loads(line)
-            json.dumps(record, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
-            column = error.colno if isinstance(error, json.JSONDecodeError) else None
-            problems.append(Problem(f"not valid JSON: {_reason(error)}", Place(str(path), number, column)))
-            continue
-        if not isinstance(record, dict):
-            problems.append(Problem("not a JSON object", place))
-            continue
-        if not columns:
-            present = [f for f in wanted.optional if wanted.names(f) or str(wanted.column(f)) in record]
-            picked = [*wanted.plain, *present]
-            keys = [str(wanted.column(field)) for field in picked]
-            others = _others(wanted, list(record), [i for i, key in enumerate(record) if key in keys], keyed=True)
-            columns = {field: [] for field in (*picked, *others.fields)}
-        missing = [key for key in (*keys, *others.at) if key not in record]
-        if missing:
-            what = f"no key {missing[0]!r}: the keys are {', '.join(record)}"
-            problems.append(Problem(what, place, nearest(missing[0], record)))
-            continue
-        numbers.append(number)
-        for field, key in zip(picked, keys, strict=True):
-            columns[field].append(record[key])
-        others.collect(columns, record)
-    if problems:
-        raise InputError(_first(problems))
-    return Rows(columns or {field: [] for field in wanted.fields}, str(path), numbers)
-
-
-def _reason(error: ValueError | RecursionError) -> str:
-    match error:
-        case json.JSONDecodeError():
-            return error.msg
-        case UnicodeEncodeError():
-            return "half of a surrogate pair"
-        case RecursionError():
-            return "nested too deep"
-    return "a number of too many digits"
-
-
-def read_conll(path: Path, wanted: Wanted) -> Rows:
-    """One token a line, columns separated by spaces (or tabs), a blank line between sentences.
-
-    `-DOCSTART-` lines open a document; file name and number become the column `document`.
-    """
-    tokens: list[list[str]] = []
-    tags: list[list[str]] = []
-    numbers: list[int] = []
-    documents: list[str] = []
-    problems: list[Problem] = []
-    width, document, open_sentence = 0, 0, False
-    at = {"tokens": 0, "tags": -1}
-    for field, column in (wanted.columns or {}).items():
-        if not isinstance(column, int):
-            raise InputError(Problem(f"column {column!r} for the field {field!r}: conll columns are numbers, from 0",
-                                     Place(str(path), 1)))  # fmt: skip
-        if field in at:
-            at[field] = column
-    for number, ended in numbered_lines(path, wanted):
-        line = ended.rstrip("\r\n")
-        parts = line.split("\t") if "\t" in line else [part for part in line.split(" ") if part]
-        if not line.strip() or parts[0] == "-DOCSTART-":
-            open_sentence = False
-            document += bool(line.strip())
-            continue
-        if not width:
-            width = len(parts)
-            outside = [column for column in at.values() if not -width <= column < width]
-            if width > 1 and outside:
-                raise InputError(Problem(f"no column {outside[0]}: there are {width}", Place(str(path), number)))
-        if len(parts) != width or width < 2:
-            what = f"{len(parts)} columns where the first token has {width}" if width > 1 else "only one column"
-            problems.append(Problem(what, Place(str(path), number)))
-            continue
-        if not open_sentence:
-            open_sentence = True
-            tokens.append([])
-            tags.append([])
-            numbers.append(number)
-            documents.append(f"{path.name}:{document}")
-        tokens[-1].append(parts[at["tokens"]])
-        tags[-1].append(parts[at["tags"]])
-    if problems:
-        raise InputError(_first(problems))
-    return Rows({"tokens": tokens, "tags": tags, "document": documents}, str(path), numbers)
-
-
-_INLINE = re.compile(r"\[(?P<type>[^\s\[\]]+) (?P<entity>[^\[\]]+)\]|(?P<token>[^\s\[\]]+)|(?P<bad>[\[\]])")
-
-
-def read_inline_entities(path: Path, wanted: Wanted) -> Rows:
-    """One tokenised sentence a line, entities as `[ORG Siemens]`; `# doc ID TOPIC` opens a document."""
-    columns: dict[str, list[Any]] = {"tokens": [], "tags": [], "document": [], "topic": []}
-    numbers, problems = [], []
-    document, topic = "", ""
-    for number, line in numbered_lines(path, wanted):
-        if not line.strip():
-            continue
-        if line.startswith("# doc "):
-            document, _, topic = line.removeprefix("# doc ").strip().partition(" ")
-            continue
-        tokens: list[str] = []
-        tags: list[str] = []
-        for match in _INLINE.finditer(line):
-            if match["bad"]:
-                problems.append(Problem("unbalanced bracket", Place(str(path), number, match.start() + 1)))
-                break
-            words = (match["entity"] or match["token"]).split()
-            tokens += words
-            entity = match["type"]
-            tags += [f"B-{entity}", *[f"I-{entity}"] * (len(words) - 1)] if entity else ["O"]
-        for name, value in (("tokens", tokens), ("tags", tags), ("document", document), ("topic", topic)):
-            columns[name].append(value)
-        numbers.append(number)
-    if problems:
-        raise InputError(_first(problems))
-    return Rows(columns, str(path), numbers)
-
-
-def read_parquet(path: Path, wanted: Wanted) -> Rows:
-    """Apache Parquet; only the wanted columns are read."""
+def _parquet(path: Path, wanted: Wanted, most: float) -> Iterator[Rows]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        names = pq.read_schema(path).names
-        present = [f for f in wanted.optional if wanted.names(f) or wanted.column(f) in names]
-        asked = {field: wanted.column(field) for field in (*wanted.plain, *present)}
-        numbered = dict(enumerate(names)) | {i - len(names): name for i, name in enumerate(names)}
-        picks = {f: numbered.get(c, str(c)) if isinstance(c, int) else c for f, c in asked.items()}
-        missing = [name for name in picks.values() if name not in names]
-        if missing:
-            what = f"no column {missing[0]!r}: the columns are {', '.join(names)}"
-            raise InputError(Problem(what, Place(str(path)), nearest(missing[0], names)))
-        others = [name for name in names if name not in picks.values() and name not in wanted.drop]
-        table = pq.read_table(path, columns=[*picks.values(), *(others if wanted.gather else ())])
+        with open_bytes(path) as stream:
+            source = pq.ParquetFile(stream)
+            names = source.schema_arrow.names
+            picks, others = _parquet_columns(path, wanted, names)
+            read = [*dict.fromkeys(picks.values()), *(others if wanted.gather else ())]
+            before, sent = 0, False
+            rows = _batch_rows(source.metadata, most)
+            for batch in source.iter_batches(rows, columns=read) if math.isfinite(most) else [source.read(read)]:
+                columns = {field: batch.column(name).to_pylist() for field, name in picks.items()}
+                if wanted.gather is not None:
+                    columns[wanted.gather] = batch.select(others).to_pylist()
+                numbers = range(before + 1, before + len(batch) + 1)
+                before, sent = before + len(batch), True
+                yield Rows(columns, str(path), numbers)
+            if not sent:
+                yield Rows(
+                    {field: [] for field in (*picks, *((wanted.gather,) if wanted.gather else ()))}, str(path), []
+                )
     except (pa.ArrowException, OSError) as error:
         raise InputError(Problem(f"not a readable parquet file: {error}", Place(str(path)))) from None
-    columns = {field: table[name].to_pylist() for field, name in picks.items()}
-    if wanted.gather is not None:
-        columns[wanted.gather] = table.select(others).to_pylist()
-    return Rows(columns, str(path))
 
 
-def _first(problems: list[Problem]) -> list[Problem]:
-    if len(problems) <= MAX_PROBLEMS:
-        return problems
-    more = Problem(f"and {len(problems) - MAX_PROBLEMS} more problems in this file", problems[MAX_PROBLEMS].place)
-    return [*problems[:MAX_PROBLEMS], more]
+read_parquet = Reader(_parquet)
+"""Apache Parquet; only the wanted columns are read, and rows have their number as line."""
+
+
+def _batch_rows(metadata: Any, most: float) -> int:
+    """Rows of a batch that holds about `most` bytes."""
+    if not math.isfinite(most) or not metadata.num_rows:
+        return 65_536
+    size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    return max(1, min(65_536, int(most * metadata.num_rows / max(size, 1))))
+
+
+def _parquet_columns(path: Path, wanted: Wanted, names: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Field -> column, and the columns that `gather` takes."""
+    present = [f for f in wanted.optional if wanted.names(f) or wanted.column(f) in names]
+    asked = {field: wanted.column(field) for field in (*wanted.plain, *present)}
+    numbered = dict(enumerate(names)) | {i - len(names): name for i, name in enumerate(names)}
+    picks = {f: numbered.get(c, str(c)) if isinstance(c, int) else c for f, c in asked.items()}
+    missing = [name for name in picks.values() if name not in names]
+    if missing:
+        what = f"no column {missing[0]!r}: the columns are {', '.join(names)}"
+        raise InputError(Problem(what, Place(str(path)), nearest(missing[0], names)))
+    return picks, [name for name in names if name not in picks.values() and name not in wanted.drop]

@@ -96,11 +96,13 @@ def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
             spec.hub, spec.config, split=name, revision=spec.reference, cache_dir=_cache(spec, datasets.config)
         )
     except Exception as error:  # noqa: BLE001 - the client raises anything from OSError to ValueError
-        hint = ""
-        if spec.local is not None and not os.environ.get("FMBENCH_DATA"):
+        if spec.local is not None:
             hint = f" (offline: put a copy in $FMBENCH_DATA/{spec.local.folder})"
+        else:
+            hint = f" (offline: load {spec.hub} once with network, then its cache is read; or name a `local` copy)"
         what = f"cannot load split {name!r} of {where} from the hub: {one_line(str(error))[:200]}{hint}"
         raise InputError(Problem(what)) from None
+    data = _as_files(data)
     present = [field for field in wanted.optional if wanted.column(field) in data.column_names]
     columns: dict[str, list[Any]] = {}
     for field in (*wanted.plain, *present):
@@ -115,6 +117,14 @@ def _download(spec: Hub.Spec, split: str, name: str, wanted: Wanted) -> Rows:
         values = [_plain(data.features[column], list(data[column]), {}) for column in others]
         columns[wanted.gather] = [dict(zip(others, row, strict=True)) for row in zip(*values, strict=True)]
     return Rows(columns, f"{where}/{name}")
+
+
+def _as_files(data: Any) -> Any:
+    """Images and recordings stay what they are in the repository: mappings of `bytes` and `path`."""
+    for name, feature in data.features.items():
+        if hasattr(feature, "decode") and hasattr(feature, "decode_example"):
+            data = data.cast_column(name, type(feature)(decode=False))
+    return data
 
 
 def _cache(spec: Hub.Spec, config: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fmbench.files import atomic_writer, cache_folder
+from fmbench.files import atomic_writer, cache_folder, cache_limit
 
 try:
     import fcntl
@@ -25,14 +25,6 @@ MAPPED_BYTES = 1 << 26
 """Larger arrays stay on disk and are mapped into memory."""
 LOCK_SECONDS = 600.0
 """Longest wait for another process; after that both do the same work."""
-
-
-def size_limit() -> int:
-    """Bytes that the arrays may take: $FMBENCH_CACHE_GB, else 20 GB."""
-    try:
-        return int(float(os.environ["FMBENCH_CACHE_GB"]) * 1e9)
-    except (KeyError, ValueError):
-        return 20_000_000_000
 
 
 class _Recent:
@@ -66,12 +58,12 @@ class ArrayCache:
 
     Args:
         folder: "arrays" in the cache folder unless told otherwise.
-        limit: bytes; `size_limit()` unless told otherwise.
+        limit: bytes; `cache_limit()` unless told otherwise.
     """
 
     def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
         self.folder = folder if folder is not None else cache_folder() / "arrays"
-        self.limit = size_limit() if limit is None else limit
+        self.limit = cache_limit() if limit is None else limit
 
     def load(self, key: str) -> np.ndarray | None:
         """The array stored under `key`, read-only, or None; a large one is mapped, another read once in a process."""

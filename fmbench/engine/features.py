@@ -93,7 +93,7 @@ class FrozenEncoder:
         reads = sequences.reads if sequences.reads is not None else np.empty(0, np.int64)
         base = content_key(self._key, sequences.ids, sequences.offsets, reads)
         keys = [content_key(["features", base, layer]) for layer in range(self.n_layers + 1)]
-        return Layers(*_once(cache, keys, lambda: self._all_layers(sequences)), keys)
+        return Layers(*once(cache, keys, lambda: self._all_layers(sequences)), keys)
 
     def _all_layers(self, sequences: Sequences) -> list[np.ndarray]:
         def compute(batch: Batch) -> Tensor:
@@ -123,11 +123,11 @@ def with_states(
         return [run_batches(compute, everything, trunk.hidden_size, device)]
 
     key = content_key(["states", VERSION, weights, layer, device], sequences.ids, sequences.offsets)
-    (states,), _ = _once(cache, [key], make)
+    (states,), _ = once(cache, [key], make)
     return replace(sequences, states=states, layer=layer)
 
 
-def _once(cache: ArrayCache, keys: list[str], make: Callable[[], list[np.ndarray]]) -> tuple[list[np.ndarray], bool]:
+def once(cache: ArrayCache, keys: list[str], make: Callable[[], list[np.ndarray]]) -> tuple[list[np.ndarray], bool]:
     """The arrays of `keys`, from the cache if all are there, else made and kept; and whether from there."""
     found = _all_of(cache, keys)
     if found is not None:

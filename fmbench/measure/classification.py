@@ -13,7 +13,15 @@ from fmbench.stats.sums import f1, macro, micro, recall, weighted
 
 SETS = frozenset({"multi-label-classification"})
 CHOICES = frozenset({"multiple-choice"})
-KINDS = frozenset({"text-classification"})
+KINDS = frozenset(
+    {
+        "text-classification",
+        "tabular-classification",
+        "image-classification",
+        "audio-classification",
+        "image-text-classification",
+    }
+)
 
 
 def class_counts(predictions: pa.Table, labels: Sequence[str]) -> Counts:

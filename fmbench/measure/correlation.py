@@ -47,17 +47,17 @@ class Correlation:
     def measure(self, sample: Sample) -> Scored:
         pairs = self.statistics(sample.predictions, sample.labels)
         method = "bootstrap" if sample.clusters is None else "cluster-bootstrap"
-        interval = percentile(self._resampled([pairs], sample.clusters)[0], 0.95, method)
+        interval = percentile(self.resampled([pairs], sample.clusters)[0], 0.95, method)
         return Scored(self.score(pairs), interval, len(pairs))
 
     def beside(self, sample: Sample) -> list[Measurement]:
         return []
 
     def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
-        resampled = self._resampled(runs, clusters)
+        resampled = self.resampled(runs, clusters)
         return across_seeds([self.score(pairs) for pairs in runs], resampled, clusters is not None)
 
-    def _resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None) -> list[np.ndarray]:
+    def resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> list[np.ndarray]:
         """Scores [draws] of each run, every draw with the same items (or whole clusters) in all of them."""
 
         def of(pairs: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.metric import Counts, Sample, Scored
 from fmbench.measure.report import report_measurements
-from fmbench.stats.bootstrap import Bootstrap, Value
+from fmbench.stats.bootstrap import Bootstrap, Value, resampled_values
 from fmbench.stats.intervals import Interval, wilson
 from fmbench.stats.seeds import over_seeds
 from fmbench.stats.sums import GOLD, TP
@@ -47,9 +47,15 @@ class CountMetric:
         return float(self.value(statistics.sum(axis=0, dtype=np.float64)))
 
     def measure(self, sample: Sample) -> Scored:
-        _, bootstrap = self._resampled(sample)
+        return self._scored(self._resampled(sample)[1], sample.clusters)
+
+    def measure_counts(self, counts: Counts, clusters: Sequence[object] | None = None) -> Scored:
+        """The score of counts that were made otherwise, such as those of some of the entities."""
+        return self._scored(Bootstrap(counts.array, clusters), clusters)
+
+    def _scored(self, bootstrap: Bootstrap, clusters: Sequence[object] | None) -> Scored:
         n = int(bootstrap.total[..., GOLD].sum())
-        if self.proportion and sample.clusters is None:
+        if self.proportion and clusters is None:
             interval = wilson(float(bootstrap.total[..., TP].sum()), n)
         else:
             interval = bootstrap.interval(self.value)
@@ -60,6 +66,9 @@ class CountMetric:
         if prefix is None:
             return []
         return sample.once((self.counts, prefix), lambda: report_measurements(prefix, *self._resampled(sample)))
+
+    def resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> list[np.ndarray]:
+        return resampled_values(runs, self.value, clusters)
 
     def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
         return over_seeds(runs, self.value, clusters)

@@ -7,9 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from fmbench.measure.forecast import StepwiseError
 from fmbench.measure.summed import SummedMetric
 
-KINDS = frozenset({"sentence-similarity", "text-regression", "rating-prediction"})
+KINDS = frozenset(
+    {
+        "sentence-similarity",
+        "text-regression",
+        "tabular-regression",
+        "time-series-forecasting",
+        "rating-prediction",
+    }
+)
 
 
 def errors(predictions: pa.Table, labels: Sequence[str]) -> np.ndarray:
@@ -45,6 +54,6 @@ def _r2(sums: np.ndarray) -> np.ndarray:
 
 
 INFINITE = (0.0, float("inf"))
-mae = SummedMetric("mae", KINDS, errors, _mae, higher_is_better=False, range=INFINITE)
-rmse = SummedMetric("rmse", KINDS, errors, _rmse, higher_is_better=False, range=INFINITE)
+mae = StepwiseError("mae", KINDS, errors, _mae, higher_is_better=False, range=INFINITE)
+rmse = StepwiseError("rmse", KINDS, errors, _rmse, higher_is_better=False, range=INFINITE, squared=True)
 r2 = SummedMetric("r2", KINDS, errors, _r2, lambda n_labels: 0.0, range=(-float("inf"), 1.0))

@@ -88,5 +88,8 @@ class Metric(Protocol):
     def beside(self, sample: Sample) -> list[Measurement]:
         """What is reported beside the score, such as precision, recall and F1 by label."""
 
+    def resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> list[np.ndarray]:
+        """Bootstrap scores [draws] of the statistics of each run, a draw with the same items or clusters in all."""
+
     def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
         """Interval of the mean over training seeds, from the statistics of each, over the same items in order."""

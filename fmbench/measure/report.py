@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,12 +54,23 @@ class ReportLine:
     support: int
 
 
+def of_labels(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """The rows of a report by label: precision, recall and F1 of slices that are no groups of rows."""
+    clean = [row for row in measurements if row.perturbation is None and row.slice is not None]
+    return [row for row in clean if row.metric.removeprefix("entity_") in SCORES and not is_group(row.slice)]
+
+
+def is_group(name: str | None) -> bool:
+    """Whether a slice is a group of rows or entities, "WHAT=WHICH", and not a label such as "<=50K"."""
+    return name is not None and re.match(r"[A-Za-z_]([^=]*[^=<>!])?=", name) is not None
+
+
 def read_report(measurements: Sequence[Measurement]) -> list[ReportLine]:
     """The report as it was stored in a result: labels first, then micro, macro, weighted; empty if there is none."""
-    clean = [row for row in measurements if row.perturbation is None]
-    sliced = [row for row in clean if row.slice is not None and row.metric.removeprefix("entity_") in SCORES]
+    sliced = of_labels(measurements)
     if not sliced:
         return []
+    clean = [row for row in measurements if row.perturbation is None]
     prefix = "entity_" if sliced[0].metric.startswith("entity_") else ""
     by_name = {(row.metric, row.slice): row for row in clean}
     labels = dict.fromkeys(row.slice for row in sliced)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.metric import Sample, Scored
-from fmbench.stats.bootstrap import Bootstrap, Value
+from fmbench.stats.bootstrap import Bootstrap, Value, resampled_values
 from fmbench.stats.intervals import Interval
 from fmbench.stats.seeds import over_seeds
 
@@ -55,6 +55,9 @@ class SummedMetric:
 
     def beside(self, sample: Sample) -> list[Measurement]:
         return []
+
+    def resampled(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> list[np.ndarray]:
+        return resampled_values(runs, self.value, clusters)
 
     def over_seeds(self, runs: Sequence[np.ndarray], clusters: Sequence[object] | None = None) -> Interval:
         return over_seeds(runs, self.value, clusters)

@@ -6,38 +6,61 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fmbench.measure.counted import CountMetric
 from fmbench.measure.metric import Counts
 from fmbench.stats.sums import f1, macro, micro, precision, recall
-from fmbench.tasks.tags import spans
+from fmbench.tasks.tags import Chunks, chunks, flat
 
 KINDS = frozenset({"token-classification"})
 
 
 def entity_counts(predictions: pa.Table, labels: Sequence[str]) -> Counts:
     """Counts of every sentence over the entity types of the label space, the gold and the predictions."""
-    gold = [set(spans(tags)) for tags in predictions["gold"].to_pylist()]
-    predicted = [set(spans(tags)) for tags in predictions["prediction"].to_pylist()]
-    seen = {entity[0] for sentence in (*gold, *predicted) for entity in sentence}
-    types = tuple(dict.fromkeys([*labels, *sorted(seen - set(labels))]))
-    index = {type_: i for i, type_ in enumerate(types)}
-    array = np.zeros((len(gold), len(types), 3), dtype=np.int32)
-    for row, (right, guess) in enumerate(zip(gold, predicted, strict=True)):
-        for kind, entities in enumerate((right & guess, guess, right)):
-            for entity in entities:
-                array[row, index[entity[0]], kind] += 1
+    return entity_counts_of(predictions, labels)
+
+
+def entity_counts_of(
+    predictions: pa.Table,
+    labels: Sequence[str],
+    gold_kept: np.ndarray | None = None,
+    predicted_kept: np.ndarray | None = None,
+) -> Counts:
+    """The same of some of the entities only: bool [n entities], in the order of `chunks`."""
+    gold, predicted = chunks(predictions["gold"]), chunks(predictions["prediction"])
+    types = tuple(dict.fromkeys([*labels, *sorted({*gold.types, *predicted.types} - set(labels))]))
+    right = predicted_right(gold, predicted)
+    in_gold, in_predicted = (found.row * len(types) + found.types_in(types) for found in (gold, predicted))
+    if gold_kept is not None and predicted_kept is not None:
+        in_gold, in_predicted, right = in_gold[gold_kept], in_predicted[predicted_kept], right[predicted_kept]
+    array = np.zeros((len(predictions), len(types), 3), dtype=np.int32)
+    cells = array.reshape(-1, 3)
+    for kind, place in enumerate((in_predicted[right], in_predicted, in_gold)):
+        cells[:, kind] = np.bincount(place, minlength=len(cells))
     return Counts(types, array)
 
 
+def predicted_right(gold: Chunks, predicted: Chunks) -> np.ndarray:
+    """bool [n predicted]: whether the gold of the same rows has an entity of the same type and ends."""
+    width = 1 + int(max(np.diff(found.offsets).max(initial=0) for found in (gold, predicted)))
+    types = sorted({*gold.types, *predicted.types})
+    return np.isin(predicted.keys(width, types), gold.keys(width, types), assume_unique=True)
+
+
 def token_counts(predictions: pa.Table, labels: Sequence[str]) -> Counts:
-    """Counts of every sentence's tokens; a token is right if its whole tag is."""
-    array = np.zeros((len(predictions), 1, 3), dtype=np.int32)
-    rows = zip(predictions["gold"].to_pylist(), predictions["prediction"].to_pylist(), strict=True)
-    for row, (gold, predicted) in enumerate(rows):
-        same = sum(a == b for a, b in zip(gold, predicted, strict=True))
-        array[row, 0] = same, len(gold), len(gold)
-    return Counts(("token",), array)
+    """Counts of every sentence's tokens; a token is right if its whole tag is.
+
+    Raises:
+        ValueError: a sentence has not as many predicted tags as gold ones.
+    """
+    (offsets, gold), (other, predicted) = (flat(predictions[name]) for name in ("gold", "prediction"))
+    if not np.array_equal(offsets, other):
+        raise ValueError("a sentence has not as many predicted tags as gold ones")
+    same = np.concatenate([[0], np.cumsum(np.asarray(pc.equal(gold, predicted)))])
+    lengths = np.diff(offsets)
+    columns = [same[offsets[1:]] - same[offsets[:-1]], lengths, lengths]
+    return Counts(("token",), np.stack(columns, axis=1).astype(np.int32)[:, None, :])
 
 
 def _nothing(n_labels: int) -> float:

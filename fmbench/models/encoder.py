@@ -35,6 +35,8 @@ class PretrainedEncoder:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
             "sequential-recommendation",
             "sampled-recommendation",
             "retrieval",
@@ -97,7 +99,7 @@ class Encoder:
 
         if not any(list(self.folder.glob(pattern)) for pattern in TOKENIZER_FILES) and not self.trust_remote_code:
             raise CellFailed(f"no tokenizer ({' or '.join(TOKENIZER_FILES)}) in {self.folder}")
-        with _explained(self.folder):
+        with explained(self.folder):
             options = {"local_files_only": True, "trust_remote_code": self.trust_remote_code}
             tokenizer = AutoTokenizer.from_pretrained(self.folder, **options)
             if words and hasattr(tokenizer, "add_prefix_space"):
@@ -107,21 +109,26 @@ class Encoder:
         return tokenizer
 
 
-def load_network(folder: Path, trust_remote_code: bool) -> Any:
-    """The network in `folder`, in fp32 and evaluation mode. Raises CellFailed if it is no encoder."""
+def automodel(folder: Path, trust_remote_code: bool) -> Any:
+    """Whatever AutoModel finds in `folder`, in fp32. Raises CellFailed if it cannot be loaded."""
     import torch
     from transformers import AutoModel
 
-    with _explained(folder):
-        network = AutoModel.from_pretrained(
+    with explained(folder):
+        return AutoModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, trust_remote_code=trust_remote_code
         )
+
+
+def load_network(folder: Path, trust_remote_code: bool) -> Any:
+    """The network in `folder`, in fp32 and evaluation mode. Raises CellFailed if it is no encoder."""
+    network = automodel(folder, trust_remote_code)
     if network.config.is_encoder_decoder:
         raise CellFailed("an encoder-decoder model cannot be used as an encoder")
     return network.eval()
 
 
-class _explained:
+class explained:
     """Turns whatever transformers raises on loading into one clear line."""
 
     def __init__(self, folder: Path) -> None:
@@ -194,7 +201,13 @@ def weight_files(folder: Path) -> list[Path]:
 
 def weights_sha256(folder: Path) -> str:
     """sha256 over configuration, tokenizer and weights; remembered by size and time, as hashing gigabytes is slow."""
-    patterns = (*TOKENIZER_FILES, "tokenizer_config.json", "special_tokens_map.json", "merges.txt")
+    patterns = (
+        *TOKENIZER_FILES,
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "merges.txt",
+        "preprocessor_config.json",
+    )
     tokenizer = sorted({path for pattern in patterns for path in folder.glob(pattern)})
     files = [folder / "config.json", *tokenizer, *weight_files(folder)]
     stamp = json.dumps([[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files])

@@ -40,6 +40,8 @@ class ScratchNetwork:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
         }
     )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,12 +17,16 @@ from fmbench.engine.context import FitContext, Step
 from fmbench.errors import FmbenchError, one_line
 from fmbench.measure.efficiency import reset_peak_memory
 from fmbench.measure.evidence import Evidence
-from fmbench.measure.quality import quality, score
+from fmbench.measure.judge import judge
+from fmbench.measure.quality import score
+from fmbench.measure.scene import Collects, Elsewhere, Scene, Times
 from fmbench.models.loader import Identity
 from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES, METRICS
+from fmbench.run.chance import chance_level
 from fmbench.run.environment import Moment, environment, moment
 from fmbench.run.identity import main_metrics
-from fmbench.run.result import DataInfo, Error, ModelInfo, Result
+from fmbench.run.measures import Answers, measured_by, measures_of, stored_of
+from fmbench.run.result import DataInfo, Error, ModelInfo, Result, finite
 from fmbench.suite.plan import Cell
 from fmbench.suite.schema import Suite
 from fmbench.tasks.examples import Examples, model_inputs
@@ -32,13 +35,19 @@ from fmbench.tasks.kind import predictions_table
 
 @dataclass(frozen=True)
 class Job:
-    """A cell with its data read and its identity known; `error` tells why its model cannot even be found."""
+    """A cell with its data read and its identity known.
+
+    Args:
+        error: why its model cannot even be found.
+        elsewhere: test rows of other tasks that its measures need, by name of the task.
+    """
 
     cell: Cell
     data: Dataset
     identity: Identity
     hash: str
     error: Exception | None = None
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,16 +98,15 @@ def compute(
     before, memory_at_start = moment(), reset_peak_memory()
     model = LOADERS[cell.model.spec.loader].load(cell.model)
     load_seconds = host.clock() - start
-    context = _context(suite, cell, data, metrics[0], device, on_step, host.clock)
+    context = context_of(suite, cell, data, metrics[0], device, on_step, host.clock)
     fit_start = host.clock()
     examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options)
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
     fit_seconds = host.clock() - fit_start
-    inputs = model_inputs(kind, data.test)
-    predictions = kind.predictions(fitted.scorer.predict, inputs, data.test, data.labels, cell.task.options)
-    predictions = kind.annotate(predictions, data.side)
+    inputs = model_inputs(kind, data.test, cell.task.options)
+    answers = Answers(fitted.scorer.predict)
+    predictions = kind.annotate(kind.predictions(answers, inputs, data.test, data.labels, cell.task.options), data.side)
     predictions = predictions.replace_schema_metadata({"labels": "\n".join(data.labels), "kind": kind.name})
-    measurements = quality(predictions, metrics, data.labels, cell.task.spec.cluster_key)
     evidence = Evidence(
         fitted.predictor,
         data.test,
@@ -111,15 +119,39 @@ def compute(
         fit_training_seconds=fitted.work_seconds,
         memory_at_start=memory_at_start,
     )
-    with host.alone() if suite.measures else nullcontext():
-        for name, settings in suite.measures.items():
-            measurements += MEASURES[name].measure(evidence, settings)
+    timings = []
+    timed = {name: settings for name, settings in suite.measures.items() if isinstance(MEASURES[name], Times)}
+    with host.alone() if timed else nullcontext():
+        for name, settings in timed.items():
+            timings += MEASURES[name].measure(evidence, settings)
+    scene = Scene(
+        kind,
+        fitted.scorer.predict,
+        fitted.predictor.predict,
+        lambda table: model_inputs(kind, table, cell.task.options),
+        data.train,
+        data.validation,
+        data.test,
+        inputs,
+        answers.only(),
+        data.labels,
+        cell.task.options,
+        cell.task.spec.language,
+        data.side,
+        job.elsewhere,
+        evidence.notes,
+    )
+    measures = measures_of(suite, cell)
+    for name, settings in measures.items():
+        if isinstance(MEASURES[name], Collects):
+            predictions = MEASURES[name].collect(scene, settings, predictions)
+    judged = judge(stored_of(predictions, cell, data.labels), measures)
     result = _result(suite, job, device, started_at, host.clock() - start, host).model_copy(
         update={
-            "measurements": measurements,
-            "curves": {name: [_finite(v) for v in values] for name, values in fitted.curves.items()},
+            "measurements": judged.measurements + timings,
+            "curves": finite(fitted.curves | judged.curves),
             "model_info": _model_info(job.identity, fitted),
-            "settings": settings_of(cell) | {"fit": fitted.notes},
+            "settings": settings_of(cell) | {"fit": fitted.notes, "measured": measured_by(cell, measures)},
             "environment": host.environment(device, before) | {"missing": evidence.notes},
         }
     )
@@ -134,7 +166,7 @@ def failed(suite: Suite, job: Job, device: str, error: BaseException, seconds: f
     return _result(suite, job, device, datetime.now(UTC), seconds, host).model_copy(update=update)
 
 
-def _context(
+def context_of(
     suite: Suite,
     cell: Cell,
     data: Dataset,
@@ -143,6 +175,7 @@ def _context(
     on_step: Callable[[Step], None],
     clock: Callable[[], float],
 ) -> FitContext:
+    """What fitting `cell` may know: seed, device, the validation score, and when time is up."""
     kind, metric = KINDS[cell.task.spec.kind], METRICS[metric_name]
 
     def validate(scores: Any) -> float:
@@ -181,6 +214,7 @@ def _result(suite: Suite, job: Job, device: str, started_at: datetime, seconds: 
             labels=list(data.labels),
             notes=list(data.notes),
             ceiling=dict(data.ceiling) or None,
+            chance=chance_level(cell.task, data, main_metrics(cell)[0]),
         ),
         model_info=_model_info(job.identity, None),
         settings=settings_of(cell),
@@ -206,7 +240,3 @@ def settings_of(cell: Cell) -> dict[str, Any]:
         "adaptation": cell.settings.model_dump(mode="json"),
         "cluster_key": cell.task.spec.cluster_key,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from fmbench.run.device import resolve_device
 from fmbench.run.executors.executor import Executor
 from fmbench.run.executors.serial import Serial
 from fmbench.run.identity import cell_hash
+from fmbench.run.measures import elsewhere, measures_of, other_tasks
 from fmbench.run.progress import Progress
 from fmbench.run.result import Result
 from fmbench.run.store import Store
@@ -62,12 +63,13 @@ def execute(
     """
     if not cells:
         raise NothingMeasured("no cells selected: no model, task and adaptation of this selection fit together")
-    for cell in cells:
-        if cell.task.name not in datasets:
-            datasets[cell.task.name] = load_dataset(cell.task, limit)
+    needed = {cell.task.name for cell in cells} | other_tasks(suite)
+    for task in suite.tasks:
+        if task.name in needed and task.name not in datasets:
+            datasets[task.name] = load_dataset(task, limit)
     device = resolve_device(device)
     check_workers(workers, device)
-    jobs = [_prepare(suite, cell, datasets[cell.task.name], device) for cell in cells]
+    jobs = [_prepare(suite, cell, datasets, device) for cell in cells]
     store.write_plan(describe(suite, cells))
     results = {} if fresh else _stored(store, jobs)
     missing = [job for job in jobs if job.cell.folder not in results]
@@ -94,12 +96,17 @@ def _executor(workers: int) -> Executor:
     return Pool(workers)
 
 
-def _prepare(suite: Suite, cell: Cell, data: Dataset, device: str) -> Job:
+def _prepare(suite: Suite, cell: Cell, datasets: Mapping[str, Dataset], device: str) -> Job:
+    data = datasets[cell.task.name]
     try:
         identity = LOADERS[cell.model.spec.loader].identity(cell.model)
     except Exception as error:  # noqa: BLE001 - a model that cannot be found fails in its cells, whatever it raises
         return Job(cell, data, Identity("unknown"), "", error)
-    return Job(cell, data, identity, cell_hash(cell, data, identity, suite.measures, device))
+    others = elsewhere(suite, cell, datasets)
+    measures = measures_of(suite, cell)
+    fingerprints = {name: other.fingerprint for name, other in others.items()}
+    hash_ = cell_hash(cell, data, identity, measures, device, fingerprints)
+    return Job(cell, data, identity, hash_, elsewhere=others)
 
 
 def _stored(store: Store, jobs: Sequence[Job]) -> dict[str, Result]:
@@ -133,5 +140,6 @@ def describe(suite: Suite, selected: Sequence[Cell]) -> dict[str, Any]:
         "suite_version": suite.version,
         "description": suite.description,
         "file": suite.path.name,
+        "gate": suite.gate.model_dump(mode="json"),
         "cells": cells,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,8 +15,19 @@ from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES
 from fmbench.suite.plan import Cell
 
 
-def cell_hash(cell: Cell, data: Dataset, identity: Identity, measures: dict[str, Any], device: str) -> str:
-    """sha256 over data rows, task, model, adaptation, seed, measures and the declared versions of their code."""
+def cell_hash(
+    cell: Cell,
+    data: Dataset,
+    identity: Identity,
+    measures: dict[str, Any],
+    device: str,
+    fingerprints: Mapping[str, str] | None = None,
+) -> str:
+    """sha256 over data rows, task, model, adaptation, seed, measures and the declared versions of their code.
+
+    Args:
+        fingerprints: of the data of all tasks, by name, for measures that read others than the cell's.
+    """
     task = cell.task.spec
     content = {
         "data": data.fingerprint,
@@ -25,7 +37,10 @@ def cell_hash(cell: Cell, data: Dataset, identity: Identity, measures: dict[str,
         "model": [cell.model.name, identity.weights_sha256 or identity.source, _plain(cell.model.settings)],
         "adaptation": [cell.adaptation, _plain(cell.settings)],
         "seed": cell.seed,
-        "measures": {name: [_plain(settings), MEASURES[name].version] for name, settings in measures.items()},
+        "measures": {
+            name: [_plain(settings), MEASURES[name].version, *_depends(name, settings, cell, fingerprints or {})]
+            for name, settings in measures.items()
+        },
         "device": device,
         "code": [
             KINDS[task.kind].version,
@@ -45,6 +60,12 @@ def cell_hash(cell: Cell, data: Dataset, identity: Identity, measures: dict[str,
 def main_metrics(cell: Cell) -> list[str]:
     """The metrics of the cell's task, the main one first."""
     return list(cell.task.spec.metrics or KINDS[cell.task.spec.kind].metrics)
+
+
+def _depends(name: str, settings: Any, cell: Cell, fingerprints: Mapping[str, str]) -> list[Any]:
+    """What else decides the numbers of a measure, as it says itself."""
+    owner = MEASURES[name]
+    return list(owner.depends(settings, cell.task, fingerprints)) if hasattr(owner, "depends") else []
 
 
 def _plain(settings: Any) -> Any:

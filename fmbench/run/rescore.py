@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fmbench.errors import NothingMeasured
-from fmbench.measure.quality import quality
-from fmbench.registry import METRICS
-from fmbench.run.result import Result
+from fmbench.measure.judge import judge
+from fmbench.run.measures import remembered
+from fmbench.run.result import Result, finite
 from fmbench.run.store import Store
 
 
 def rescore(store: Store) -> tuple[list[Result], int]:
-    """Replace the quality measurements of every cell in `store`; speed and memory stay as they were measured.
+    """Replace what predictions tell in every cell of `store`; speed and memory stay as they were measured.
 
     Returns:
         The new results, and how many cells have no predictions.
@@ -25,12 +25,11 @@ def rescore(store: Store) -> tuple[list[Result], int]:
         if predictions is None or result.data is None or result.status != "ok":
             without += 1
             continue
-        metrics = [row.metric for row in result.measurements if row.slice is None and row.metric in METRICS]
-        metrics = list(dict.fromkeys([result.main_metric, *metrics]))
-        fresh = quality(predictions, metrics, result.data.labels, result.settings.get("cluster_key"))
-        names = {row.metric for row in fresh}
+        fresh = judge(*remembered(result, predictions))
+        names = {row.metric for row in fresh.measurements}
         kept = [row for row in result.measurements if row.metric not in names]
-        updated = result.model_copy(update={"measurements": [*fresh, *kept]})
+        curves = result.curves | finite(fresh.curves)
+        updated = result.model_copy(update={"measurements": [*fresh.measurements, *kept], "curves": curves})
         store.replace_result(folder, updated)
         scored.append(updated)
     if not scored:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fmbench.measure.measurement import Measurement
+from fmbench.measure.measurement import Measurement, Number
 
 SCHEMA = "fmbench.result/1"
 
@@ -34,6 +36,10 @@ class DataInfo(_Part):
     notes: list[str] = []
     ceiling: dict[str, float] | None = Field(
         default=None, description="metric -> the best score that anything can reach, where the source knows it"
+    )
+    chance: Number = Field(
+        default=None,
+        description="main metric of guessing or of the trivial answer, whichever is better; from data alone",
     )
 
 
@@ -86,3 +92,8 @@ class Result(_Part):
 
     def to_json(self) -> bytes:
         return (self.model_dump_json(by_alias=True, indent=1) + "\n").encode()
+
+
+def finite(curves: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
+    """Curves as they are written: what is not finite is null."""
+    return {name: [value if math.isfinite(value) else None for value in values] for name, values in curves.items()}

@@ -26,13 +26,17 @@ def suite_schema() -> dict[str, Any]:
     task, model = _of(TaskFile, definitions), _of(ModelFile, definitions)
     task["properties"]["data"] = {"anyOf": [_of(source.Spec, definitions) for source in SOURCES.values()]}
     task["properties"]["kind"] = {"enum": list(KINDS)}
-    task["properties"]["metrics"] = {"type": "array", "items": {"enum": list(METRICS)}, "minItems": 1}
+    task["properties"]["metrics"] = {"type": "array", "items": _metric(), "minItems": 1}
     model["properties"]["loader"] = {"enum": list(LOADERS)}
     properties = schema["properties"]
     properties["tasks"]["items"] = {"anyOf": [{"type": "string"}, task]}
     properties["models"]["items"] = {"anyOf": [{"type": "string"}, model]}
     properties["adaptations"] = _named(ADAPTATIONS, definitions, [{"type": "null"}])
     properties["measure"] = _named(MEASURES, definitions, [{"type": "boolean"}])
+    definitions["Gate"]["properties"]["margins"]["propertyNames"] = {"enum": list(METRICS)}
+    for name, owner in MEASURES.items():
+        if hasattr(owner, "names"):
+            properties["measure"]["properties"][name] = _by_name(owner, definitions)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fmbench suite"}
     return head | schema | {"$defs": definitions}
 
@@ -56,6 +60,21 @@ def _of(model: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 def _named(registry: Any, definitions: dict[str, Any], also: list[dict[str, Any]]) -> dict[str, Any]:
     owners = {name: {"anyOf": [_of(owner.Settings, definitions), *also]} for name, owner in registry.items()}
     return {"type": "object", "properties": owners, "additionalProperties": False}
+
+
+def _metric() -> dict[str, Any]:
+    families = "|".join(METRICS.families)
+    return {"anyOf": [{"enum": list(METRICS)}, {"type": "string", "pattern": f"^({families}):."}]}
+
+
+def _by_name(owner: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Registered names, some with settings, as a list or as a mapping; the mapping may have the measure's own keys."""
+    entry = {"anyOf": [_of(owner.Entry, definitions), {"type": "boolean"}, {"type": "null"}]}
+    parts: dict[str, Any] = dict.fromkeys(owner.names, entry)
+    one = {"type": "object", "properties": parts, "additionalProperties": False}
+    own = {key: field for key, field in _of(owner.Settings, definitions)["properties"].items() if key != owner.parts}
+    listed = {"type": "array", "items": {"anyOf": [{"enum": list(owner.names)}, one]}, "minItems": 1}
+    return {"anyOf": [listed, {**one, "properties": parts | own}, {"const": False}]}
 
 
 if __name__ == "__main__":

@@ -32,6 +32,10 @@ INDEX_COLUMNS = (
 )
 
 
+BESIDE = ("fit", "measured")
+"""Settings of a result that are no part of the plan's: what the fit noted, and how it was judged."""
+
+
 class Store:
     """The report folder of one suite."""
 
@@ -122,7 +126,7 @@ class Store:
 
 def _as_planned(result: Result, cell: dict[str, Any]) -> bool:
     """Whether a stored result belongs to the plan as it is now; left-overs of older settings do not count."""
-    settings = {name: value for name, value in result.settings.items() if name != "fit"}
+    settings = {name: value for name, value in result.settings.items() if name not in BESIDE}
     return settings == cell["settings"] and result.task_version == cell["task_version"]
 
 

@@ -96,6 +96,18 @@ def resampled_sums(runs: Sequence[np.ndarray], draws: int, rng: np.random.Genera
     return [sums[:, i * width : (i + 1) * width].reshape(draws, *run.shape[1:]) for i, run in enumerate(runs)]
 
 
+def resampled_values(
+    runs: Sequence[np.ndarray],
+    value: Value,
+    clusters: Sequence[object] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> list[np.ndarray]:
+    """Bootstrap scores [draws] of each of `runs` [n_items, ...]; a draw has the same items or clusters in all."""
+    units = [cluster_sums(run, clusters) for run in runs]
+    return [value(sums) for sums in resampled_sums(units, draws, np.random.default_rng(seed))]
+
+
 def resampled_weights(n: int, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """How often each of `n` items is in each bootstrap draw: blocks of float32 [some draws, n].
 

@@ -10,13 +10,14 @@ import numpy as np
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     """Holm's adjusted p-values, in the order given: the chance of any false alarm is held (Holm 1979).
 
-    An undefined p (NaN) stays so and counts as a test.
+    An undefined p (NaN) stays so and counts as a test. Of an array [..., tests] each row is adjusted by itself.
     """
     values = np.asarray(p, dtype=np.float64)
-    order = np.argsort(values)
-    factors = len(values) - np.arange(len(values))
-    found = np.empty(len(values))
-    found[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * factors))
+    tests = values.shape[-1]
+    order = np.argsort(values, axis=-1)
+    stepped = np.take_along_axis(values, order, -1) * (tests - np.arange(tests))
+    found = np.empty_like(values)
+    np.put_along_axis(found, order, np.minimum(1.0, np.maximum.accumulate(stepped, axis=-1)), -1)
     return found
 
 

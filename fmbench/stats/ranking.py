@@ -1,4 +1,4 @@
-"""Scores of an order: AUROC of weighted items and nDCG of a list."""
+"""Scores of an order: AUROC and average precision of weighted items, and nDCG of a list."""
 
 from __future__ import annotations
 
@@ -32,6 +32,19 @@ def auroc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.n
     mine = weights[:, positive].astype(np.float64)
     won = np.einsum("ij,ij->i", mine, seen[:, below] + seen[:, through]) / 2
     return divided(won, mine.sum(axis=1) * seen[:, -1])
+
+
+def average_precision(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the precision-recall curve under each weighting: the sum of precision x gain in recall.
+
+    Items of equal scores come together and nothing is interpolated, as in scikit-learn. The arguments are those of
+    `auroc`; NaN where a draw has no positives.
+    """
+    groups = Ties(-np.asarray(scores))
+    weights = weights.astype(np.float64)
+    right = groups.sums(weights * np.asarray(positive, dtype=bool))
+    precision = divided(np.cumsum(right, axis=1), np.cumsum(groups.sums(weights), axis=1))
+    return divided((np.nan_to_num(precision) * right).sum(axis=1), right.sum(axis=1))
 
 
 def ndcg(gains: np.ndarray, k: int | None = None) -> np.ndarray:
@@ -87,11 +100,17 @@ def selective_risk(confidence: np.ndarray, wrong: np.ndarray, coverage: float) -
     """
     if not 0 < coverage <= 1 or not len(confidence):
         raise ValueError(f"coverage {coverage} of {len(confidence)} items")
+    return float(selective_risks(confidence, wrong, np.ones((1, len(wrong))), coverage)[0])
+
+
+def selective_risks(confidence: np.ndarray, wrong: np.ndarray, weights: np.ndarray, coverage: float) -> np.ndarray:
+    """`selective_risk` under each weighting [draws, n], float64 [draws]."""
     ties = Ties(-np.asarray(confidence))
-    kept = np.concatenate([[0.0], np.cumsum(ties.sums(np.ones(len(wrong))))])
-    lost = np.concatenate([[0.0], np.cumsum(ties.sums(np.asarray(wrong, dtype=np.float64)))])
-    wanted = coverage * len(wrong)
-    return float(np.interp(wanted, kept, lost) / wanted)
+    nothing = np.zeros((len(weights), 1))
+    kept = np.cumsum(np.hstack([nothing, ties.sums(weights.astype(np.float64))]), axis=1)
+    lost = np.cumsum(np.hstack([nothing, ties.sums(weights * np.asarray(wrong, dtype=np.float64))]), axis=1)
+    wanted = coverage * kept[:, -1]
+    return np.array([np.interp(w, x, y) for w, x, y in zip(wanted, kept, lost, strict=True)]) / wanted
 
 
 def risk_coverage(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

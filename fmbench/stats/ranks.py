@@ -74,28 +74,28 @@ def significant(found: Pairwise, alpha: float = 0.05, simultaneous: bool = False
         simultaneous: adjust over all M (M - 1) / 2 pairs, for statements about all ranks at once; else over the M - 1
             tests of each row, for a statement about one system.
     """
-    m = len(found.p)
-    adjusted = np.ones_like(found.p)
+    return np.asarray((_adjusted(found.p, simultaneous) <= alpha) & (found.difference > 0))
+
+
+def _adjusted(p: np.ndarray, simultaneous: bool) -> np.ndarray:
+    """Holm's p-values over all pairs, or over the tests of each row; 1 on the diagonal."""
+    m = len(p)
+    adjusted = np.ones_like(p)
     if simultaneous:
         upper = np.triu_indices(m, 1)
-        adjusted[upper] = holm(found.p[upper])
-        adjusted = np.minimum(adjusted, adjusted.T)
-    else:
-        for row in range(m):
-            others = np.arange(m) != row
-            adjusted[row, others] = holm(found.p[row, others])
-    return np.asarray((adjusted <= alpha) & (found.difference > 0))
+        adjusted[upper] = holm(p[upper])
+        return np.minimum(adjusted, adjusted.T)
+    others = ~np.eye(m, dtype=bool)
+    adjusted[others] = holm(p[others].reshape(m, m - 1)).ravel()
+    return adjusted
 
 
 def rank_intervals(found: Pairwise, alpha: float = 0.05, simultaneous: bool = False) -> list[Rank]:
     """Every system's rank and the interval of its rank; a system that ties with the best in truth may be rank 1."""
     m = len(found.p)
-    if simultaneous:
-        better = significant(found, alpha, True)
-        worse_than, better_than = better.sum(axis=0), better.sum(axis=1)
-    else:
-        worse_than = significant(Pairwise(-found.difference, found.p), alpha).sum(axis=1)
-        better_than = significant(found, alpha).sum(axis=1)
+    apart = _adjusted(found.p, simultaneous) <= alpha
+    worse_than = (apart & (found.difference < 0)).sum(axis=1)
+    better_than = (apart & (found.difference > 0)).sum(axis=1)
     ranks = 1 + (found.difference < 0).sum(axis=1)
     rows = zip(ranks, worse_than, better_than, strict=True)
     return [Rank(int(rank), int(1 + worse), int(m - better)) for rank, worse, better in rows]

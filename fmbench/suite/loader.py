@@ -36,9 +36,12 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
     value = document.value if isinstance(document.value, dict) else {}
     base = path.parent
     tasks = _each(problems, value, "tasks", lambda item, at: _task(problems, item, at, base))
-    models = _each(problems, value, "models", lambda item, at: _model(problems, item, at, base))
+    kinds = frozenset(task.spec.kind for task in tasks if task)
+    models = _each(problems, value, "models", lambda item, at: _model(problems, item, at, base, kinds))
     adaptations = _settings(problems, value, "adaptations", ADAPTATIONS)
     measures = _settings(problems, value, "measure", MEASURES)
+    _gated_metrics(problems, value)
+    _fitting(problems, measures, [task for task in tasks if task])
     _unique(problems, [str(seed) for seed in _list(value, "seeds")], ("seeds",), "seed")
     _unique(problems, [task.name if task else "" for task in tasks], ("tasks",), "task")
     _unique(problems, [model.name if model else "" for model in models], ("models",), "model")
@@ -54,6 +57,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
         seeds=tuple(file.seeds),
         measures=measures,
         limits=file.limits,
+        gate=file.gate,
         path=path,
         place=document.place(),
     )
@@ -171,7 +175,7 @@ def _source(problems: Problems, data: dict[str, Any], at: YamlPath) -> tuple[str
     return named[0], problems.validate(SOURCES[named[0]].Spec, data, at)
 
 
-def _model(problems: Problems, item: Any, at: YamlPath, base: Path) -> Model | None:
+def _model(problems: Problems, item: Any, at: YamlPath, base: Path, kinds: frozenset[str]) -> Model | None:
     if isinstance(item, dict):
         return _inline_model(problems, item, at, base)
     if item.startswith("hf:"):
@@ -180,11 +184,21 @@ def _model(problems: Problems, item: Any, at: YamlPath, base: Path) -> Model | N
             problems.add(f"model {item!r} is not of the form hf:ORG/NAME or hf:ORG/NAME@revision", at)
             return None
         weights = Weights(hub=match["id"], revision=match["revision"])
-        return _resolve(problems, ModelFile(name=item, loader="encoder", weights=weights), at, base)
+        return _resolve(problems, _encoder(item, weights, base, kinds), at, base)
     if item.startswith((".", "/", "~")) and not item.endswith((".yaml", ".yml")):
         weights = Weights(folder=str(Path(item).expanduser()))
-        return _resolve(problems, ModelFile(name=item, loader="encoder", weights=weights), at, base)
+        return _resolve(problems, _encoder(item, weights, base, kinds), at, base)
     return _named(problems, item, at, base, "models", load_model)
+
+
+def _encoder(name: str, weights: Weights, base: Path, kinds: frozenset[str]) -> ModelFile:
+    """A model named on the spot: its own files tell what it reads; where they are not here, the suite's tasks do."""
+    others = {loader: LOADERS[loader] for loader in ("image-encoder", "audio-encoder")}
+    told = [loader for loader, owner in others.items() if owner.reads(weights, base)]
+    guessed = [loader for loader, owner in others.items() if kinds and kinds <= owner.kinds]
+    unknown = any(owner.reads(weights, base) is None for owner in others.values())
+    loader = next(iter(told or (guessed if unknown else [])), "encoder")
+    return ModelFile(name=name, loader=loader, weights=weights)
 
 
 def _inline_model(problems: Problems, item: Any, at: YamlPath, base: Path) -> Model | None:
@@ -215,12 +229,95 @@ def _settings(problems: Problems, value: dict[str, Any], key: str, registry: Any
             continue
         if settings is True:
             settings = {}
-        if settings is not None and not isinstance(settings, dict):
+        if settings is not None and not isinstance(settings, dict | list):
             if key == "measure":  # the suite's own schema speaks of the other sections
                 problems.add(f"{name}: expected true, false or a mapping, got {short(settings)}", (key, name))
             continue
-        found[name] = problems.validate(owner.Settings, settings, (key, name))
+        if isinstance(settings, list) and hasattr(owner, "listed"):
+            settings = {owner.listed: settings}
+        if hasattr(owner, "names"):
+            found[name] = _by_name(problems, owner, settings or {}, (key, name))
+        elif isinstance(settings, list):
+            problems.add(f"{name}: expected true, false or a mapping, got {short(settings)}", (key, name))
+        else:
+            found[name] = problems.validate(owner.Settings, settings, (key, name))
     return found
+
+
+def _gated_metrics(problems: Problems, value: dict[str, Any]) -> None:
+    gate = value.get("gate")
+    margins = gate.get("margins") if isinstance(gate, dict) else None
+    for name in margins if isinstance(margins, dict) else ():
+        problems.lookup(METRICS, name, ("gate", "margins", name), key=True)
+
+
+def _by_name(problems: Problems, owner: Any, settings: dict[str, Any] | list[Any], at: YamlPath) -> Any:
+    """Settings of a measure that consists of registered parts: a list of names, some with settings, or a mapping.
+
+    Such a measure has `names`, the registry of its parts, `Entry`, the settings of one, and `parts`, the field of its
+    Settings where they go. In the mapping, keys that are settings of the measure are those; all others are names.
+    """
+    own: dict[str, Any] = {}
+    parts: list[tuple[Any, Any, YamlPath, bool]] = []
+    if isinstance(settings, dict):
+        own = {
+            key: value for key, value in settings.items() if key in owner.Settings.model_fields and key != owner.parts
+        }
+        parts = [(name, value, (*at, name), True) for name, value in settings.items() if name not in own]
+    else:
+        for i, item in enumerate(settings):
+            if isinstance(item, dict) and len(item) == 1:
+                parts += [(name, value, (*at, i, name), True) for name, value in item.items()]
+            else:
+                parts.append((item, {}, (*at, i), False))
+    entries: dict[str, Any] = {}
+    for name, value, where, is_key in parts:
+        if not isinstance(name, str):
+            problems.add(f"expected a name, or a name with settings, got {short(name)}", where)
+        elif name in entries:
+            problems.add(f"duplicate {owner.names.what} {name!r}", where, key=is_key)
+        elif problems.lookup(owner.names, name, where, key=is_key) is not None:
+            if value is not False:
+                entries[name] = problems.validate(owner.Entry, {} if value is True else value, where)
+        else:
+            entries[name] = None
+    found = problems.validate(owner.Settings, own, at)
+    if not entries and not problems.found:
+        problems.add(f"{at[-1]}: name at least one {owner.names.what}", at)
+    return found and found.model_copy(update={owner.parts: {name: one for name, one in entries.items() if one}})
+
+
+def _fitting(problems: Problems, measures: dict[str, Any], tasks: Sequence[Task]) -> None:
+    """What a measure is asked for by name must fit one task at least; of the others the results say why not."""
+    if problems.found:
+        return
+    names = [task.name for task in tasks]
+    for measure, settings in measures.items():
+        owner = MEASURES[measure]
+        for name in owner.reads(settings) if hasattr(owner, "reads") else ():
+            if name not in names:
+                problems.add(
+                    f"{measure}: task {name!r} is not in this suite", ("measure", measure), hint=nearest(name, names)
+                )
+        if not hasattr(owner, "refused"):
+            continue
+        refusals = [owner.refused(settings, task, KINDS[task.spec.kind]) for task in tasks]
+        for name in refusals[0] if refusals else ():
+            if all(name in one for one in refusals):
+                reasons = "; ".join(dict.fromkeys(one[name] for one in refusals))
+                problems.add(reasons, _place_of(problems, ("measure", measure), name))
+
+
+def _place_of(problems: Problems, at: YamlPath, name: str) -> YamlPath:
+    """Where a part of a measure is named."""
+    value: Any = problems.document.value
+    for key in at:
+        value = value[key]
+    if isinstance(value, list):
+        return next(
+            (*at, i) for i, item in enumerate(value) if item == name or (isinstance(item, dict) and name in item)
+        )
+    return (*at, name)
 
 
 def unknown_names(asked: Sequence[str], known: Sequence[str], what: str) -> list[Problem]:

@@ -39,7 +39,9 @@ class Problems:
             return registry[name]
         except UnknownName as error:
             self.add(error.message, path, key=key, hint=error.hint)
-            return None
+        except InputError as error:
+            self.extend(error, path)
+        return None
 
     def validate(self, model: type[M], value: Any, path: YamlPath = ()) -> M | None:
         """`value` as `model`, or None with every violation noted at its place."""

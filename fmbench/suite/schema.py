@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -26,6 +26,19 @@ class Limits(Spec):
     minutes_per_cell: float = Field(default=60.0, gt=0, description="wall-clock minutes one cell may take")
 
 
+class Gate(Spec):
+    """What `fmbench gate` lets pass. Margins are in the units of the metric: 0.01 is one point of accuracy."""
+
+    margin: float = Field(default=0.01, gt=0, description="loss of a metric that does not matter")
+    margins: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={}, description="metric -> its own margin; metrics named here are gated beside the main one"
+    )
+    alpha: float = Field(default=0.01, gt=0, lt=0.5, description="chance that any regression is called without cause")
+    inconclusive: Literal["warn", "fail"] = Field(default="warn", description="what an undecided metric does")
+    speed_margin: float = Field(default=0.05, gt=0, description="share of time by which a cell may become slower")
+    memory_margin: float = Field(default=0.1, gt=0, description="share by which its peak memory may grow")
+
+
 class SuiteFile(Spec):
     """The top level of a suite file. Tasks, settings and measures are checked by those who own them."""
 
@@ -40,6 +53,7 @@ class SuiteFile(Spec):
     seeds: list[Seed] = Field(default=[0], min_length=1, description="one cell for each")
     measure: dict[str, Any] = Field(default={}, description="what to measure besides quality")
     limits: Limits = Limits()
+    gate: Gate = Gate()
 
 
 class Split(Spec):
@@ -145,5 +159,6 @@ class Suite:
     seeds: tuple[int, ...]
     measures: dict[str, Any]
     limits: Limits
+    gate: Gate
     path: Path
     place: Place

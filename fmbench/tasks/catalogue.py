@@ -94,7 +94,7 @@ def complete_table(table: Columns | None, key: str, used: Iterable[str], what: s
         if texts.setdefault(str(name).strip(), text) != text:
             problems.append(Problem(f"{what}, row {i + 1}: {key} {name!r} has another text before"))
     if problems:
-        raise InputError(problems[:20])
+        raise InputError(problems)
     added = sorted(set(used) - texts.keys(), key=natural)
     return {key: [*texts, *added], "text": [*texts.values(), *[""] * len(added)]}, len(added)
 

@@ -24,6 +24,7 @@ class Defaults:
     raw_fields: ClassVar[tuple[str, ...] | None] = None
     optional_fields: ClassVar[tuple[str, ...]] = ()
     gather: ClassVar[str | None] = None
+    modality: ClassVar[str | None] = None
     side: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     Options: ClassVar[type[Spec]] = NoOptions
     may_lack: ClassVar[tuple[str, ...]] = ()
@@ -43,6 +44,10 @@ class Defaults:
     def inputs(cls, table: pa.Table) -> Sequence[Any]:
         columns = [table[name].to_pylist() for name in cls.input_fields]
         return columns[0] if len(columns) == 1 else [list(row) for row in zip(*columns, strict=True)]
+
+    @classmethod
+    def read_inputs(cls, table: pa.Table, options: Any) -> Sequence[Any]:
+        return cls.inputs(table)
 
     @classmethod
     def predictions(

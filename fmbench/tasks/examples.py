@@ -37,16 +37,16 @@ class Examples:
 
     def inputs(self, table: pa.Table) -> Sequence[Any]:
         """Texts, lists of tokens, pairs [text, text], mappings, arrays: see Kind.inputs."""
-        return model_inputs(self.kind, table)
+        return model_inputs(self.kind, table, self.options)
 
     def targets(self, table: pa.Table) -> np.ndarray:
         """What a model should find, see Kind.targets: int64 or float64 [n_targets, ...]."""
         return self.kind.targets(table, self.labels)
 
 
-def model_inputs(kind: Kind, table: pa.Table) -> Sequence[Any]:
-    """What a model reads, one entry a row, see Kind.inputs."""
-    return kind.inputs(table)
+def model_inputs(kind: Kind, table: pa.Table, options: Any = None) -> Sequence[Any]:
+    """What a model reads, one entry a row, see Kind.inputs; `options` are the task's, or None for the usual ones."""
+    return kind.inputs(table) if options is None else kind.read_inputs(table, options)
 
 
 def n_targets(kind: Kind, inputs: Sequence[Any]) -> int:

@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from fmbench.data.dataset import RESERVED
 from fmbench.data.rows import Rows
 from fmbench.errors import InputError, Problem
 from fmbench.suite.schema import Spec, Split
@@ -49,6 +51,8 @@ class Kind(Protocol):
         Options: settings of the kind in a task file, `options: {...}`.
         may_lack: splits that may have no rows, where nothing has to be learned ("train").
         readout: what an encoder of texts reads; "none" for kinds without text.
+        modality: the sort of example that inputs are to perturbations ("row", "image", "audio" ...), see
+            `tasks.perturbed`; None leaves it to the readout.
     """
 
     name: ClassVar[str]
@@ -62,6 +66,7 @@ class Kind(Protocol):
     raw_fields: ClassVar[tuple[str, ...] | None]
     optional_fields: ClassVar[tuple[str, ...]]
     gather: ClassVar[str | None]
+    modality: ClassVar[str | None]
     side: ClassVar[Mapping[str, tuple[str, ...]]]
     Options: ClassVar[type[Spec]]
     may_lack: ClassVar[tuple[str, ...]]
@@ -117,6 +122,10 @@ class Kind(Protocol):
     def inputs(cls, table: pa.Table) -> Sequence[Any]:
         """What a model reads, one entry a row: a text, a list of tokens, a list of texts, a mapping, an array ..."""
 
+    @classmethod
+    def read_inputs(cls, table: pa.Table, options: Any) -> Sequence[Any]:
+        """The same under the task's options; what is costly to decode is decoded when it is asked for."""
+
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
         """Predictions and what to store of the scores, one entry a row, from what a model gave (see Target)."""
@@ -138,13 +147,14 @@ class Kind(Protocol):
 
 
 def predictions_table(
-    kind: Kind, table: pa.Table, scores: np.ndarray, labels: Sequence[str], perturbation: str = ""
+    kind: Kind, table: pa.Table, scores: np.ndarray, labels: Sequence[str], perturbation: str = "", severity: int = 0
 ) -> pa.Table:
-    """The predictions of one test table: example_id, perturbation, gold, prediction, scores, other columns.
+    """The predictions of one test table: example_id, perturbation, severity, gold, prediction, scores, other columns.
 
     Args:
         scores: probabilities or predicted scores [n_targets, n_outputs], rows in the order of `table`.
         perturbation: name of the corruption that the inputs went through; "" for clean input.
+        severity: of that corruption; 0 for clean input.
 
     Raises:
         InputError: another column of `table` goes by the name of one of these.
@@ -153,13 +163,34 @@ def predictions_table(
     columns: dict[str, Any] = {
         "example_id": table["id"],
         "perturbation": pa.array([perturbation] * len(table), pa.string()),
+        "severity": pa.array([severity] * len(table), pa.int32()),
         "gold": table[kind.label_field],
         "prediction": prediction,
         "scores": stored,
     }
     for name in table.column_names:
-        if name in columns:
+        if name in RESERVED and name != "id":
             raise InputError(f"the column {name!r} has the name of a column of the predictions: rename it")
         if name not in ("id", *kind.fields, *kind.optional_fields):
             columns[name] = table[name]
     return pa.table(columns)
+
+
+def passed(predictions: pa.Table, perturbation: str, severity: int) -> pa.Table:
+    """The same rows as those of another pass over the inputs."""
+    marks = {"perturbation": pa.array([perturbation] * len(predictions), pa.string())}
+    marks["severity"] = pa.array([severity] * len(predictions), pa.int32())
+    for name, values in marks.items():
+        predictions = predictions.set_column(predictions.column_names.index(name), name, values)
+    return predictions
+
+
+def of_pass(predictions: pa.Table, perturbation: str, severity: int) -> pa.Table:
+    """The rows of one pass, in the order of the table."""
+    here = pc.equal(predictions["perturbation"], perturbation)
+    return predictions.filter(pc.and_(here, pc.equal(predictions["severity"], severity)))
+
+
+def clean(predictions: pa.Table) -> pa.Table:
+    """The rows of clean inputs."""
+    return predictions.filter(pc.equal(predictions["perturbation"], ""))

@@ -48,7 +48,7 @@ class MultiLabelClassification(Defaults):
             ):
                 what = f"labels must be a list of words or one string, got {type(labels).__name__}"
                 problems.append(Problem(what, rows.place(i)))
-        return dict(rows.columns), problems[:20]
+        return dict(rows.columns), problems
 
     @staticmethod
     def assemble(

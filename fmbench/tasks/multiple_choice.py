@@ -61,7 +61,7 @@ class MultipleChoice(Defaults):
             columns |= {"choices": all_choices, "answer": answers}
             if "context" in columns:
                 columns["context"] = [str(text or "") for text in columns["context"]]
-        return columns, problems[:20]
+        return columns, problems
 
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:

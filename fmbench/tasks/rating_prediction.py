@@ -38,7 +38,7 @@ class RatingPrediction(Defaults):
             for i, rating in enumerate(columns["rating"])
             if rating is None
         ]
-        return {**rows.columns, **columns}, problems[:20]
+        return {**rows.columns, **columns}, problems
 
     @staticmethod
     def labels(train: Columns) -> tuple[str, ...]:

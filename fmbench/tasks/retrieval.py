@@ -48,7 +48,7 @@ class Retrieval(Defaults):
                 given = rows.columns["relevance"][i]
                 problems.append(Problem(f"the relevance is not a whole number: {given!r}", rows.place(i)))
         columns["relevance"] = [int(grade or 0) for grade in grades]
-        return {**rows.columns, **columns}, problems[:20]
+        return {**rows.columns, **columns}, problems
 
     @staticmethod
     def assemble(
@@ -65,7 +65,7 @@ class Retrieval(Defaults):
         problems = _unknown(splits, number_of, "document")
         problems += _unknown(splits, texts, "query") if texts is not None else []
         if problems:
-            raise InputError(problems[:20])
+            raise InputError(problems)
         found = {name: _by_query(rows, number_of, texts) for name, rows in splits.items()}
         if "train" not in found:
             found.setdefault("validation", {name: [] for name in found["test"]})

@@ -49,7 +49,7 @@ class SampledRecommendation(SequentialRecommendation):
                 given = []
             others = [str(one).strip() for one in given]
             columns["candidates"].append(others)
-        return {**rows.columns, **columns}, problems[:20]
+        return {**rows.columns, **columns}, problems
 
     @staticmethod
     def assemble(

@@ -27,7 +27,7 @@ class ScoredTexts(Defaults):
     def conform(cls, rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
         scores, problems = score_column(rows)
         problems = text_problems(rows, (*cls.input_fields, *cls.optional_fields)) + problems
-        return {**rows.columns, "score": scores}, problems[:20]
+        return {**rows.columns, "score": scores}, problems
 
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class SequentialRecommendation(Defaults):
         problems: list[Problem] = []
         columns = {field: names(rows, field, problems) for field in ("user", "item")}
         at = times(rows, problems)
-        return {**rows.columns, **columns, **({} if at is None else {"time": at})}, problems[:20]
+        return {**rows.columns, **columns, **({} if at is None else {"time": at})}, problems
 
     @staticmethod
     def assemble(

@@ -36,7 +36,7 @@ class TextClassification(Defaults):
             if label is None or label != label or isinstance(label, list | dict) or not str(label).strip():
                 problems.append(Problem("the label is empty or not a word", rows.place(i)))
             labels.append(str(label).strip())
-        return {**rows.columns, "label": labels}, problems[:20]
+        return {**rows.columns, "label": labels}, problems
 
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:

@@ -63,7 +63,15 @@ def test_from_file_to_leaderboard(folder: Path, capsys: pytest.CaptureFixture[st
 
     predictions = Store(folder / "alike").predictions("pairs/tfidf-cosine/fit/seed-0")
     assert predictions is not None
-    assert predictions.column_names == ["example_id", "perturbation", "gold", "prediction", "scores", "topic"]
+    assert predictions.column_names == [
+        "example_id",
+        "perturbation",
+        "severity",
+        "gold",
+        "prediction",
+        "scores",
+        "topic",
+    ]
     assert (predictions["gold"].type, predictions["prediction"].type) == (pa.float64(), pa.float64())
 
     shown = command(capsys, "show", folder / "alike")
@@ -74,9 +82,8 @@ def test_from_file_to_leaderboard(folder: Path, capsys: pytest.CaptureFixture[st
     assert again.main().value == of_tfidf["measurements"][0]["value"]  # type: ignore[union-attr]
 
     page = (folder / "alike" / "leaderboard.html").read_text()
-    assert "spearman, %" in page
-    assert "no score" in page
-    assert "F1 by" not in page
+    assert "spearman (chance 0, ceiling 1)" in page
+    assert "spearman is undefined here" in page
 
 
 def test_another_score_range_is_another_cell(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,8 +85,10 @@ def test_a_board_of_the_report(report: Path, tmp_path: Path, capsys: pytest.Capt
     code, out, _ = command(
         capsys, "leaderboard", "build", board, "--reports", report.parent, "--out", tmp_path / "site"
     )
-    assert (code, out) == (0, f"leaderboard: {tmp_path / 'site' / 'b.html'}\n")
-    assert "bilstm" in (tmp_path / "site" / "b.html").read_text()
+    assert (code, out) == (0, f"leaderboard: {tmp_path / 'site' / 'b' / 'index.html'}\n")
+    assert "bilstm" in (tmp_path / "site" / "b" / "index.html").read_text()
+    code, out, err = command(capsys, "leaderboard", "verify", tmp_path / "site", "--reports", report.parent)
+    assert (code, out, err) == (0, "2 scores recomputed, 0 wrong, 0 unproven\n", "")
 
 
 def test_doctor_tells_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:

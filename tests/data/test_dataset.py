@@ -98,8 +98,8 @@ def test_limit_keeps_the_first_rows_of_each_split_and_says_so(tmp_path: Path, lo
     whole, part = load({"files": splits(name)}), load({"files": splits(name)}, limit=3)
     assert part.rows == {"train": 3, "validation": 3, "test": 3}
     assert part.test["text"].to_pylist() == ["one", "two", "three"]
-    assert part.notes == ("limited to the first 3 rows of each split",)
-    assert whole.notes == ()
+    assert part.notes[0] == "limited to the first 3 rows of each split"
+    assert not any("limited" in note for note in whole.notes)
     assert part.fingerprint != whole.fingerprint
 
 
@@ -121,7 +121,9 @@ def test_files_are_at_hand_and_hub_data_sets_are_not(
     ("rows", "more", "message"),
     [
         ([("a", "x")] * 4, {}, r"only one class \('x'\)"),
-        (ROWS, {"labels": ["x", "z"]}, "labels that are not declared: y"),
+        (ROWS, {"labels": ["x", "z"]}, r"a.jsonl:2: the label 'y' is not declared \(2 rows of this file"),
+        (ROWS, {"slices": ["lable"]}, r"no column 'lable' \(slices\)"),
+        (ROWS, {"slices": ["scores"]}, "'scores' cannot be the slices"),
         (ROWS, {"cluster_key": "author"}, r"no column 'author' \(cluster_key\)"),
         (ROWS, {"cluster_key": "text"}, "'text' cannot be the cluster_key"),
         (ROWS, {"cluster_key": "gold"}, "'gold' cannot be the cluster_key"),

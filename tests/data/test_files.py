@@ -171,3 +171,15 @@ def test_a_name_that_tells_nothing(tmp_path: Path, load: Load) -> None:
 def test_settings_are_checked(make_task: Callable[..., Task], data: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make_task(data)
+
+
+def test_a_public_data_set_that_is_not_there_says_which_folder_is_wanted(
+    tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {"files": {"train": "$FMBENCH_DATA/reviews/train.csv"}}
+    monkeypatch.setenv("FMBENCH_DATA", str(tmp_path))
+    with pytest.raises(InputError, match=r"no such folder: \$FMBENCH_DATA \(.*\) must hold reviews/"):
+        load(data)
+    monkeypatch.delenv("FMBENCH_DATA")
+    with pytest.raises(InputError, match=r"\$FMBENCH_DATA is not set; it must name a folder that holds reviews/"):
+        load(data)

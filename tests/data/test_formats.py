@@ -16,17 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fmbench.data.formats import (
-    MAX_PROBLEMS,
-    Wanted,
-    read_conll,
-    read_csv,
-    read_inline_entities,
-    read_jsonl,
-    read_parquet,
-    read_tsv,
-)
+from fmbench.data.formats import MAX_PROBLEMS, Wanted, read_csv, read_parquet, read_tsv
+from fmbench.data.json_files import read_jsonl
 from fmbench.data.rows import Rows
+from fmbench.data.tagged import read_conll, read_inline_entities
 from fmbench.errors import InputError
 
 CLASSIFICATION = ("text", "label")
@@ -147,7 +140,9 @@ class TestCsv:
 
     def test_wrong_bytes_are_named_by_line_even_far_into_the_file(self, write: Write) -> None:
         path = write(b"text,label\n" + b"fine,x\n" * 3000 + b"caf\xe9,y\n" + b"fine,x\n" * 3000)
-        assert problems(read_csv, path, wanted()) == ["data:3002: not utf-8 (byte 0xe9); set `encoding`"]
+        assert problems(read_csv, path, wanted()) == [
+            "data:3002: not utf-8 (byte 0xe9); set `encoding`: as cp1252 it reads 'café,y'"
+        ]
 
     def test_utf_16_without_a_mark_is_said_to_be_wrong(self, write: Write) -> None:
         path = write("text,label\na,x\n".encode("utf-16-be"))
@@ -310,7 +305,7 @@ class TestParquet:
         path = self.parquet(write, more=[1, 2], label=["x", "y"], text=["a", "b"])
         rows = read_parquet(path, wanted())
         assert rows.columns == {"text": ["a", "b"], "label": ["x", "y"]}
-        assert rows.lines is None
+        assert rows.lines == range(1, 3)
 
     def test_lists_dictionaries_and_other_names(self, write: Write) -> None:
         label = pa.array([["O", "B-X"]], pa.list_(pa.string()))

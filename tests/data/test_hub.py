@@ -77,7 +77,17 @@ def repositories() -> list[Repo]:
         "train.jsonl": lines(reviews("new train", 8)),
         "test.jsonl": lines(reviews("new test", 4)),
     }
+    card = "---\nconfigs:\n" + "".join(
+        f"- config_name: {name}\n  data_files:\n  - {{split: train, path: {name}/train.jsonl}}\n"
+        f"  - {{split: dev, path: {name}/dev.jsonl}}\n" for name in ("one", "two")
+    ) + "---\n"  # fmt: skip
+    configured = {"README.md": card.encode()} | {
+        f"{name}/{split}.jsonl": lines(reviews(f"{name} {split}", 8))
+        for name in ("one", "two")
+        for split in ("train", "dev")
+    }
     return [
+        Repo("datasets", "tester/configured", {OLD: configured}),
         Repo("datasets", "tester/reviews", {OLD: old, NEW: new}),
         Repo("datasets", "tester/entities", {OLD: {f"{split}.parquet": entities for split in ("train", "test")}}),
     ]
@@ -98,6 +108,14 @@ TASKS: dict[str, dict[str, Any]] = {
             "columns": {"tags": "ner_tags", "id": "uid"},
             "splits": dict.fromkeys(("train", "validation", "test"), "train"),
         },
+    },
+    "config": {
+        "data": {
+            "hub": "tester/configured",
+            "revision": OLD,
+            "config": "two",
+            "splits": {"train": "train", "test": "dev"},
+        }
     },
     "unknown-repository": {"data": {"hub": "tester/nothing", "revision": OLD}},
     "unknown-revision": {"data": {"hub": "tester/reviews", "revision": NEVER}},
@@ -190,6 +208,12 @@ def test_a_branch_is_read_while_it_has_the_rows_that_were_declared(answer: dict[
     assert branch["fingerprint"] in moved["error"][0]
 
 
+def test_a_config_and_its_own_names_of_splits(answer: dict[str, dict[str, Any]]) -> None:
+    rows = answer["config"]["splits"]
+    assert rows["test"]["text"] == [f"two dev {i}" for i in range(8)]
+    assert all(text.startswith("two train") for text in rows["train"]["text"])
+
+
 def test_class_names_are_renamed(answer: dict[str, dict[str, Any]]) -> None:
     assert answer["renamed"]["labels"] == ["bad", "good"]
 
@@ -220,6 +244,8 @@ def test_what_cannot_be_had_is_one_clear_line(answer: dict[str, dict[str, Any]],
     assert said["type"] == "InputError"
     (line,) = said["error"]
     assert line.startswith(start)
+    if name == "unknown-repository":
+        assert line.endswith("or name a `local` copy)") and "load tester/nothing once with network" in line
     if name == "with-local":
         assert line.endswith("(offline: put a copy in $FMBENCH_DATA/nothing)")
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmbench.data.dataset import Dataset, grouped, stratified
+from fmbench.data.dataset import Dataset
+from fmbench.data.splits import grouped, stratified
 from fmbench.errors import InputError
 
 Load = Callable[..., Dataset]
@@ -126,3 +127,31 @@ def test_a_cluster_is_never_cut_in_two(tmp_path: Path, load: Load) -> None:
     authors = [set(data.splits[split]["who"].to_pylist()) for split in ("train", "validation", "test")]
     assert sum(map(len, authors)) == 9 and set.union(*authors) == {f"author {i}" for i in range(9)}
     assert any("whole whos" in note for note in data.notes)
+
+
+@given(
+    groups=st.lists(st.integers(0, 30), min_size=20, max_size=200).filter(lambda groups: len(set(groups)) > 8),
+    seed=st.integers(0, 5),
+)
+def test_groups_stay_whole_and_strata_in_proportion_at_once(groups: list[int], seed: int) -> None:
+    strata = ["even" if group % 2 else "odd" for group in groups]
+    chosen = grouped(groups, 0.3, seed, strata)
+    inside = {group for group, pick in zip(groups, chosen, strict=True) if pick}
+    assert inside and not inside & {group for group, pick in zip(groups, chosen, strict=True) if not pick}
+    np.testing.assert_array_equal(chosen, grouped(groups, 0.3, seed, strata))
+    largest = max(Counter(groups).values())
+    for name, n in Counter(strata).items():
+        picked = sum(pick for pick, stratum in zip(chosen, strata, strict=True) if stratum == name)
+        assert abs(picked - 0.3 * n) <= largest
+
+
+def test_no_group_can_be_cut_from_one() -> None:
+    assert not grouped(["a"] * 9, 0.3, 0).any()
+
+
+def test_groups_on_both_sides_of_given_splits_are_a_warning(tmp_path: Path, load: Load) -> None:
+    for split, authors in (("train", "abcd"), ("test", "dexy")):
+        rows = [{"text": f"{split} {i}", "label": "xy"[i % 2], "who": authors[i % 4]} for i in range(40)]
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = load({"files": {"train": "train.jsonl", "test": "test.jsonl"}}, cluster_key="who")
+    assert "warning: 1 of 4 values of who in test also stand in train" in data.notes

@@ -1,32 +1,46 @@
-"""Board files to pages on disk; what is wrong with them is told with its place, all at once."""
+"""Board files and reports to a site on disk, and the proof of it; bad board files are told with their places."""
 
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
+import pyarrow as pa
 import pytest
 
 from fmbench.errors import InputError, NothingMeasured
-from fmbench.leaderboard.board import Entry
-from fmbench.leaderboard.build import build_site, build_suite_board, make_board, read_entries
-from fmbench.leaderboard.render import render_csv, render_html, render_json
+from fmbench.leaderboard.build import build_site, build_suite_board
+from fmbench.leaderboard.serve import server
 from fmbench.leaderboard.spec import load_board
+from fmbench.leaderboard.verify import lines_of, verify_site
+from fmbench.run.result import Result
 from fmbench.run.store import Store
 
 GOOD = "board: mine\ntitle: Mine\nsuites: [tiny]\n"
 
 
 @pytest.fixture
-def reports(tmp_path: Path, entry: Callable[..., Entry]) -> Path:
-    """One report with two results of two tasks, and nothing in a third place of its plan."""
+def reports(tmp_path: Path, result: Callable[..., Result], predictions: Callable[..., pa.Table]) -> Path:
+    """One report with three models on two tasks, one of them failed, and one cell that was planned and never run."""
     store = Store(tmp_path / "reports" / "tiny")
-    results = [entry("a").result, entry("b", task="other").result, entry("c", error="no luck").result]
-    cells = [{"folder": f"{r.task}/{r.model}/fit/seed-0", "task_version": 1, "settings": {}} for r in results]
-    for cell, result in zip(cells, results, strict=True):
-        store.save(cell["folder"], result, None)
-    store.write_plan({"suite": "tiny", "description": "About it", "cells": cells})
+    results = [
+        result(model, 0.6 + m / 10, seed, task=task, suite="tiny", error="no luck" if model + task == "cu" else None)
+        for m, model in enumerate("abc")
+        for task in ("t", "u")
+        for seed in (0, 1)
+    ]  # fmt: skip
+    cells = [
+        {"folder": f"{r.task}/{r.model}/fit/seed-{r.seed}", "task": r.task, "task_version": 1, "model": r.model,
+         "adaptation": "fit", "seed": r.seed, "settings": {}}
+        for r in results
+    ]  # fmt: skip
+    for one, cell in zip(results, cells, strict=True):
+        store.save(str(cell["folder"]), one, None if one.error else predictions(one, 3 * one.seed))
+    cells.append({**cells[0], "model": "d", "folder": "t/d/fit/seed-0"})
+    store.write_plan({"suite": "tiny", "description": "About it", "file": "tiny.yaml", "cells": cells})
     return store.folder.parent
 
 
@@ -36,34 +50,129 @@ def written(tmp_path: Path, **files: str) -> list[Path]:
     return [tmp_path / f"{name}.yaml" for name in files]
 
 
-def test_pages_are_written_beside_their_data(tmp_path: Path, reports: Path) -> None:
-    files = written(tmp_path, one=GOOD, two="board: other\ntitle: T\nsuites: [tiny, absent]\ntasks: [other]\n")
+def content(site: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(site)): path.read_bytes() for path in sorted(site.rglob("*")) if path.is_file()}
+
+
+def test_a_site_is_the_same_bytes_twice(tmp_path: Path, reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    files = written(tmp_path, one=GOOD, two="board: other\ntitle: T\nsuites: [tiny, absent]\ntasks: [u]\n")
     pages = build_site(files, reports, tmp_path / "site")
-    assert [page.name for page in pages] == ["mine.html", "other.html"]
-    entries = read_entries(Store(reports / "tiny"))
-    board = make_board("Mine", "", entries)
-    assert pages[0].read_text() == render_html(board)
-    assert pages[0].with_suffix(".json").read_text() == render_json(board)
-    assert pages[0].with_suffix(".csv").read_text() == render_csv(board)
-    other = json.loads(pages[1].with_suffix(".json").read_bytes())
-    assert [section["task"] for section in other["sections"]] == ["other"]
-    before = {path.name: path.read_bytes() for path in (tmp_path / "site").iterdir()}
-    assert len(before) == 6
-    build_site(files, reports, tmp_path / "site")
-    assert {path.name: path.read_bytes() for path in (tmp_path / "site").iterdir()} == before
+    assert [str(page.relative_to(tmp_path / "site")) for page in pages] == ["mine/index.html", "other/index.html"]
+    first = content(tmp_path / "site")
+    assert {
+        "index.html",
+        "mine/index.html",
+        "mine/data/board.json",
+        "mine/data/board.csv",
+        "mine/data/long.csv",
+    } <= set(first)
+    assert b"2026-01-01" in first["mine/index.html"]
+    build_site(files, reports, tmp_path / "again")
+    assert content(tmp_path / "again") == first
+    other = json.loads(first["other/data/board.json"])
+    assert ([task["task"] for task in other["tasks"]], other["missing"]) == (["u"], ["absent"])
+    assert b"No report of <bdi>absent</bdi> yet" in first["other/index.html"]
+
+
+def test_reasons_come_from_the_plan(tmp_path: Path, reports: Path) -> None:
+    (page,) = build_site(written(tmp_path, one=GOOD), reports, tmp_path / "site")
+    tree = json.loads((page.parent / "data" / "board.json").read_bytes())
+    at = {name: i for i, name in enumerate(tree["columns"])}
+    reasons = {row["model"]: [row["cells"][at[f"task:{t}"]][3] for t in "tu"] for row in tree["rows"]}
+    assert reasons == {
+        "a": [None, None],
+        "b": [None, None],
+        "c": [None, "failed: no luck"],
+        "d": ["not run", "unsupported"],
+    }
+
+
+def test_every_score_has_a_page_with_its_evidence(tmp_path: Path, reports: Path) -> None:
+    (page,) = build_site(written(tmp_path, one=GOOD), reports, tmp_path / "site")
+    cells = sorted((page.parent / "cells").iterdir())
+    assert len(cells) == 6 + 3
+    for cell in cells:
+        assert f'href="cells/{cell.name}"' in page.read_text() or "no luck" in cell.read_text()
+    good = next(
+        text
+        for cell in cells
+        if "· <bdi>fit</bdi> on <bdi>t</bdi>" in (text := cell.read_text()) and "<bdi>a</bdi>" in text
+    )
+    for part in (
+        "fmbench run tiny.yaml --models a --tasks t --adaptations fit --seeds 0",
+        "f" * 64,
+        "Confusion",
+        "Reliability",
+        "Curve: loss",
+        "The worst 20",
+        "typos severity 3",
+        "20 of 50 examples are not exactly right",
+        "slice good",
+    ):
+        assert part in good, part
+    build_site(written(tmp_path, one=GOOD), reports, tmp_path / "bare", cells=False)
+    assert not (tmp_path / "bare" / "mine" / "cells").exists()
+
+
+def test_verify_proves_a_site_and_finds_what_was_changed(tmp_path: Path, reports: Path) -> None:
+    site = tmp_path / "site"
+    (page,) = build_site(written(tmp_path, one=GOOD), reports, site)
+    found = verify_site(site, reports)
+    assert (found.scores, found.wrong, found.unproven) == (5, [], [])
+    assert list(lines_of(found)) == ["5 scores recomputed, 0 wrong, 0 unproven"]
+    data = page.parent / "data" / "board.json"
+    tree = json.loads(data.read_bytes())
+    at = tree["columns"].index("task:t")
+    tree["rows"][0]["cells"][at][0] += 1e-9
+    data.write_text(json.dumps(tree))
+    wrong = verify_site(site, reports).wrong
+    assert len(wrong) == 2
+    assert "the site says" in wrong[0]
+    assert "not what board.json says" in wrong[1]
+
+
+def test_verify_tells_what_has_no_evidence(tmp_path: Path, reports: Path) -> None:
+    site = tmp_path / "site"
+    build_site(written(tmp_path, one=GOOD), reports, site)
+    (reports / "tiny" / "t" / "a" / "fit" / "seed-1" / "predictions.parquet").unlink()
+    found = verify_site(site, reports)
+    assert (found.scores, len(found.wrong), len(found.unproven)) == (4, 0, 1)
+    with pytest.raises(InputError, match=r"no data/board\.json"):
+        verify_site(reports, reports)
+
+
+def test_a_site_on_localhost(tmp_path: Path, reports: Path) -> None:
+    build_site(written(tmp_path, one=GOOD), reports, tmp_path / "site")
+    with server(tmp_path / "site", 0) as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        with urllib.request.urlopen(f"http://127.0.0.1:{running.server_address[1]}/mine/index.html") as answer:
+            assert answer.read() == (tmp_path / "site" / "mine" / "index.html").read_bytes()
+        running.shutdown()
+    with pytest.raises(InputError, match=r"no index\.html"):
+        server(tmp_path, 0)
 
 
 def test_the_board_of_one_suite(reports: Path, tmp_path: Path) -> None:
     text = build_suite_board(Store(reports / "tiny"), tmp_path / "page.html").read_text()
-    assert "<h1>tiny</h1>" in text
+    assert "<h1><bdi>tiny</bdi></h1>" in text
     assert "About it" in text
     assert "failed: no luck" in text
+    assert "href" not in text.split("<script")[0]
 
 
-def test_a_board_without_a_report_is_told(tmp_path: Path, reports: Path) -> None:
+def test_a_board_without_a_report_is_a_page_that_says_so(tmp_path: Path, reports: Path) -> None:
     files = written(tmp_path, one=GOOD.replace("tiny", "absent"))
-    with pytest.raises(NothingMeasured, match="board 'mine': no report of absent"):
+    with pytest.raises(NothingMeasured, match="no report of absent"):
         build_site(files, reports, tmp_path / "site")
+    assert "No results yet" in (tmp_path / "site" / "mine" / "index.html").read_text()
+
+
+def test_the_committed_boards_are_good_and_build(tmp_path: Path, reports: Path) -> None:
+    files = sorted((Path(__file__).parents[2] / "leaderboards").glob("*.yaml"))
+    assert {"all", "finance", "medical", "nlp-core", "recommendation"} <= {load_board(file).board for file in files}
+    pages = build_site([*files, *written(tmp_path, one=GOOD)], reports, tmp_path / "site")
+    assert all(page.is_file() for page in pages)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +184,13 @@ def test_a_board_without_a_report_is_told(tmp_path: Path, reports: Path) -> None
         ("board: ../../etc/passwd\ntitle: M\nsuites: [a]\n", "1:8: "),
         ("board: mine\ntitle: M\nsuites: [../up]\n", "3:10: "),
         ("board: mine\ntitle: ''\nsuites: [a]\n", "2:8: "),
+        ("board: mine\ntitle: M\nsuites: [a]\ndomains: {x: {weight: 0}}\n", "4:23: "),
+        (
+            "board: mine\ntitle: M\nsuites: [a]\nadaptations: [prob]\n",
+            "4:15: unknown adaptation 'prob'; did you mean 'probe'?",
+        ),
+        ("board: mine\ntitle: M\nsuites: [a, b, a]\n", "3:16: suites: 'a' is named twice"),
+        ("board: mine\ntitle: M\nsuites: [a]\naggregate: median\n", "4:12: "),
         ("- a\n", "1:1: "),
         ("board: [\n", "2:1: "),
     ],
@@ -87,11 +203,18 @@ def test_a_bad_board_file_is_told_with_its_place(tmp_path: Path, text: str, prob
 
 
 def test_all_problems_of_all_files_come_together(tmp_path: Path, reports: Path) -> None:
-    files = written(tmp_path, good=GOOD, one="titel: x\n", two="board: a b\ntitle: T\nsuites: [a]\n")
+    files = written(tmp_path, good=GOOD, one="titel: x\n", two="board: a b\ntitle: T\nsuites: [a]\n", again=GOOD)
     with pytest.raises(InputError) as error:
         build_site([*files, tmp_path / "absent.yaml"], reports, tmp_path / "site")
     lines = str(error.value).splitlines()
-    for part in ("one.yaml:1:1", "'board'", "'title'", "'suites'", "two.yaml:1:8", "absent.yaml: no such file"):
+    for part in (
+        "one.yaml:1:1",
+        "'board'",
+        "'title'",
+        "'suites'",
+        "two.yaml:1:8",
+        "absent.yaml: no such file",
+        "again.yaml: the board",
+    ):
         assert any(part in line for line in lines), (part, lines)
-    assert not any("good.yaml" in line for line in lines)
     assert not (tmp_path / "site").exists()

@@ -8,171 +8,266 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 from rich.console import Console
 
 from fmbench.cli.tables import result_table
-from fmbench.leaderboard.board import Board, Entry, build_board
-from fmbench.leaderboard.render import COLUMNS, count, percent, rate, render_csv, render_html, render_json
-from fmbench.registry import METRICS
+from fmbench.leaderboard.board import Board
+from fmbench.leaderboard.export import board_csv, board_json, long_csv, pair_shards
+from fmbench.leaderboard.render import Site, policy_hash, render_board, row_id
+from fmbench.leaderboard.view import (
+    Cell,
+    Column,
+    count,
+    decimals,
+    fixed,
+    half_text,
+    make_table,
+    shown_text,
+    significant,
+)
+from fmbench.run.result import Result
 
-Make = Callable[..., Entry]
-METRIC = {"accuracy": METRICS["accuracy"]}
+MakeBoard = Callable[..., Board]
+MakeResult = Callable[..., Result]
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
 class Page(HTMLParser):
-    """The tags, attributes and cells of a page."""
+    """The tags, attributes, scripts and main rows of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
         self.rows: list[list[str]] = []
-        self._open = False
+        self.scripts: list[str] = []
+        self._cell = self._board = self._script = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        if tag == "tr":
+        if tag == "table":
+            self._board = ("id", "board") in attrs
+        if tag == "script":
+            self._script = True
+            self.scripts.append("")
+        if tag == "tr" and self._board:
             self.rows.append([])
-        if tag in ("td", "th"):
+        if tag in ("td", "th") and self._board:
             self.rows[-1].append("")
-            self._open = True
+            self._cell = True
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("td", "th"):
-            self._open = False
+            self._cell = False
+        if tag == "script":
+            self._script = False
 
     def handle_data(self, data: str) -> None:
-        if self._open:
+        if self._script:
+            self.scripts[-1] += data
+        elif self._cell:
             self.rows[-1][-1] += data
 
 
 @pytest.fixture
-def board(entry: Make) -> Board:
-    entries = [entry("first", 0.9, seed) for seed in (0, 1)] + [entry("second", 0.5), entry("third", error="no luck")]
-    return build_board("Title", "About it", [*entries, entry("alone", 0.3, fingerprint="0" * 64)], METRIC)
+def tame(board: MakeBoard, two_domains: Callable[[int], list[Result]]) -> Board:
+    return board(two_domains(8))
 
 
 @pytest.fixture
-def hostile(hostile_entries: list[Entry]) -> Board:
-    title = hostile_entries[1].result.model
-    return build_board(title, title + "y" * 10_000, hostile_entries, METRIC)
+def hostile(board: MakeBoard, hostile_results: list[Result]) -> Board:
+    title = hostile_results[1].model
+    return board(hostile_results, title=title, description=title + "y" * 3000, notes=[title], license=title)
 
 
-def read_csv(board: Board) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(render_csv(board), newline=""), strict=True))
+def read_csv(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
-def test_the_same_board_gives_the_same_bytes(entry: Make) -> None:
-    def build(models: str) -> Board:
-        return build_board("t", "d", [entry(m, 0.1 * len(m), s) for m in models.split() for s in (0, 1)], METRIC)
-
-    for render in (render_html, render_json, render_csv):
-        assert render(build("a bb ccc")).encode() == render(build("ccc a bb")).encode()
+def test_the_same_board_gives_the_same_bytes(board: MakeBoard, two_domains: Callable[[int], list[Result]]) -> None:
+    results = two_domains(5)
+    for render in (render_board, board_json, board_csv, long_csv):
+        assert render(board(results)).encode() == render(board(results)).encode()
 
 
-def test_the_page_needs_nothing_else_and_runs_nothing(board: Board) -> None:
-    page = Page(render_html(board))
-    assert not page.tags & {"script", "link", "img", "iframe", "object", "embed", "form", "base"}
-    assert not {name for name in page.attributes if name.startswith("on")} | page.attributes & {"src", "href"}
-    assert "default-src &#39;none&#39;" in render_html(board) or "default-src 'none'" in render_html(board)
+def test_the_page_needs_nothing_else(tame: Board) -> None:
+    text = render_board(tame)
+    page = Page(text)
+    assert not page.tags & {"link", "img", "iframe", "object", "embed", "form", "base"}
+    assert not {name for name in page.attributes if name.startswith("on")} | page.attributes & {"src"}
+    data, script = page.scripts
+    assert json.loads(data)["board"] == "b"
+    assert f"script-src {policy_hash(script)};".replace("'", "&#39;") in text
+    assert len(script.encode()) <= 20_480
 
 
-def test_json_and_csv_agree_with_the_page(board: Board) -> None:
-    tree = json.loads(render_json(board))
+def test_json_csv_and_page_say_the_same(tame: Board) -> None:
+    tree = json.loads(board_json(tame))
+    table = make_table(tame)
     assert tree["schema"] == "fmbench.board/1"
-    from_json = [(section, row) for section in tree["sections"] for row in section["rows"]]
-    from_csv = read_csv(board)
-    in_page = [row for row in Page(render_html(board)).rows if len(row) in (4, 9) and row[0] != "Rank"]
-    assert len(from_json) == len(from_csv) == 4
-    cells = {(row[0], row[1]): row for row in in_page}
-    for (section, row), line in zip(from_json, from_csv, strict=True):
-        assert list(line) == list(COLUMNS)
-        for name in COLUMNS:
-            value = row.get(name, section.get(name))
-            text = " ".join(map(str, value)) if name == "seeds" else "" if value is None else str(value)
-            assert line[name] == text
-        shown = cells[str(row["rank"]) if row["rank"] else "–", row["model"]]
-        if row["value"] is None:
-            assert shown[3] == row["problem"] == "failed: no luck"
-            continue
-        assert shown[3] == percent(row["value"])
-        assert shown[4].strip() == f"{percent(row['low'])} – {percent(row['high'])}"
-        numbers = [str(len(row["seeds"])), rate(row["examples_per_s"]), count(row["parameters"])]
-        assert shown[5:8] == numbers
+    lines, page = read_csv(board_csv(tame)), Page(render_board(tame))
+    embedded = json.loads(page.scripts[0])
+    assert len(tree["rows"]) == len(lines) == len(page.rows) - 1 == len(embedded["rows"]) == 8
+    for row, line, shown, cells in zip(tree["rows"], lines, page.rows[1:], table.rows, strict=True):
+        for column, cell, in_json, in_page in zip(table.columns, cells, row["cells"], shown[1:], strict=True):
+            assert in_json == list(cell)
+            assert line[column.name] == ("" if cell.value is None else str(cell.value))
+            if cell.value is None:
+                assert in_page.startswith("– ")
+                assert cell.reason
+            else:
+                half = half_text(column, cell)
+                assert in_page == shown_text(column, cell) + (f"±{half}" if half else "")
+    long = read_csv(long_csv(tame))
+    assert len(long) == 8 * 4
+    failed = [line for line in long if line["problem"]]
+    assert [(line["model"], line["value"], line["problem"]) for line in failed] == [("m07", "", "failed: no luck")]
 
 
-def test_one_seed_says_so_on_the_page(board: Board) -> None:
-    text = render_html(board)
-    assert text.count("1 seed, training variance unknown") == 2
-    assert "bootstrap over items, t over 2 seeds" in text
+def test_at_most_twelve_columns_at_first_and_domains_before_tasks(
+    tame: Board, board: MakeBoard, result: MakeResult
+) -> None:
+    many = board([result("m", 0.6 + t / 100, task=f"t{t}", domain=f"d{t % 6}") for t in range(12)])
+    for one in (tame, many):
+        shown = [column for column in make_table(one).columns if column.shown]
+        assert len(shown) <= 12
+    assert not [column for column in shown if column.task is not None]
+    assert sum(column.group == "domain" for column in shown) == 4
 
 
-def test_an_empty_board_says_so() -> None:
-    assert "No results yet." in render_html(Board("t", "", ()))
-    assert render_csv(Board("t", "", ())) == ",".join(COLUMNS) + "\n"
+def test_columns_hide_without_a_script(tame: Board) -> None:
+    text = render_board(tame)
+    for i, column in enumerate(make_table(tame).columns, 2):
+        assert f"body:has(#c-{column.id}:not(:checked)) #board :is(th,td):nth-child({i}){{display:none}}" in text
+        assert f'id="c-{column.id}"' in text
 
 
-def test_hostile_names_are_text_in_the_page(hostile: Board, board: Board) -> None:
-    page, tame = Page(render_html(hostile)), Page(render_html(board))
-    assert page.tags <= tame.tags
-    assert page.attributes <= tame.attributes
-    names = {row.model for section in hostile.sections for row in section.rows}
-    shown = {cell.replace("\r", "") for row in page.rows for cell in row}
-    assert {name.replace("\r", "").replace("\0", "") for name in names} <= {cell.replace("\0", "") for cell in shown}
+def test_an_empty_board_says_so(board: MakeBoard) -> None:
+    from dataclasses import replace
+
+    text = render_board(replace(board([]), missing=("medical",)))
+    assert "No results yet" in text
+    assert "fmbench run suites/medical.yaml" in text
+    assert "<script" not in text
 
 
-def test_text_of_others_cannot_turn_the_direction_of_ours(entry: Make) -> None:
+def test_hostile_texts_are_text_in_the_page(hostile: Board, tame: Board) -> None:
+    page, usual = Page(render_board(hostile)), Page(render_board(tame))
+    assert page.tags <= usual.tags
+    assert page.attributes <= usual.attributes | {"class", "title"}
+    assert len(page.scripts) == 2
+    assert page.scripts[1] == usual.scripts[1]
+    assert "<" not in page.scripts[0]
+    shown = {cell.replace("\r", "").replace("\0", "") for row in page.rows for cell in row}
+    assert {row.model.replace("\r", "").replace("\0", "") for row in hostile.rows} <= shown
+
+
+def test_plots_hold_hostile_texts_as_text(board: MakeBoard, result: MakeResult) -> None:
+    bad = "<b x=1>"
+    rows = [
+        result(f"{bad}{i}", 0.7 + i / 20, adaptation=bad, started_at=f"{bad}{i:03d}", environment={"cpu": bad})
+        for i in range(3)
+    ]
+    text = render_board(board(rows))
+    for name in (
+        "Rank intervals",
+        "Quality and throughput",
+        "Quality and trainable parameters",
+        "Robustness",
+        "History",
+    ):
+        assert f"<h3>{name}" in text
+    assert "<b " not in text.split("<script")[0]
+
+
+def test_text_of_others_cannot_turn_the_direction_of_ours(board: MakeBoard, result: MakeResult) -> None:
     turn = "a\u202eb"
-    entries = [entry("m", source=turn, license=turn, task=turn, environment={"cpu": turn})]
-    text = render_html(build_board("t", "", entries, METRIC))
-    assert text.count("<bdi>") == text.count("</bdi>") == 4
-    inside = re.findall(f"<bdi>[^<]*{turn}[^<]*</bdi>", text)
-    assert len(inside) == 4
+    text = render_board(
+        board([result(turn, adaptation=turn, source=turn, license=turn, task=turn, domain=turn)], title=turn)
+    )
+    outside = re.sub(r"<bdi>[^<]*</bdi>|<title>[^<]*</title>|<script.*?</script>", "", text, flags=re.DOTALL)
+    outside = re.sub(r'(title|aria-label|value)="[^"]*"', "", outside)
+    assert "\u202e" not in outside
 
 
-def test_hostile_names_are_text_in_a_spreadsheet(hostile: Board) -> None:
-    lines = read_csv(hostile)
-    assert len(lines) == sum(len(section.rows) for section in hostile.sections)
-    assert len(render_csv(hostile).splitlines()) == len(lines) + 1
-    cells = [cell for line in lines for cell in line.values()]
-    assert not [cell for cell in cells if cell[:1] in ("=", "+", "@")]
-    assert not [cell for cell in cells if cell.startswith("-")]
-    assert not [cell for cell in cells if CONTROLS.search(cell)]
-    models = {line["model"] for line in lines}
-    assert '\'=HYPERLINK("http://evil.example",A1)' in models
-    assert "'=1+1" in models
+def test_hostile_texts_are_text_in_a_spreadsheet(hostile: Board) -> None:
+    for text in (board_csv(hostile), long_csv(hostile)):
+        lines = read_csv(text)
+        assert len(text.splitlines()) == len(lines) + 1
+        cells = [cell for line in lines for cell in line.values()]
+        assert not [cell for cell in cells if cell[:1] in ("=", "+", "@")]
+        assert not [cell for cell in cells if cell.startswith("-") and not re.fullmatch(r"-[\d.e-]+", cell)]
+        assert not [cell for cell in cells if CONTROLS.search(cell)]
+        assert '\'=HYPERLINK("http://evil.example",A1)' in cells
 
 
-def test_hostile_names_survive_json(hostile: Board, hostile_entries: list[Entry]) -> None:
-    tree = json.loads(render_json(hostile))
-    found = {row["model"] for section in tree["sections"] for row in section["rows"]}
-    assert found == {entry.result.model for entry in hostile_entries}
+def test_hostile_texts_survive_json(hostile: Board, hostile_results: list[Result]) -> None:
+    assert {row["model"] for row in json.loads(board_json(hostile))["rows"]} == {one.model for one in hostile_results}
 
 
-def test_hostile_names_are_text_in_the_terminal(hostile_entries: list[Entry]) -> None:
+def test_hostile_names_are_text_in_the_terminal(hostile_results: list[Result]) -> None:
     console = Console(record=True, width=400, file=io.StringIO(), force_terminal=True)
-    console.print(result_table([entry.result for entry in hostile_entries]))
+    console.print(result_table(hostile_results))
     text = console.export_text()
     assert not CONTROLS.search(text)
     assert "[red]x[/red] [link=http://evil.example]y[/link]" in text
     assert "evil.example\x1b" not in text
     assert max(len(line) for line in text.splitlines()) <= 400
-    assert "x" * 61 not in text.split("failed:")[0]
+
+
+def test_comparisons_too_large_for_the_page_lie_beside_it(tame: Board) -> None:
+    shards = dict(pair_shards(tame))
+    assert set(shards) == {f"pairs-{row_id(row)}.js" for row in tame.rows}
+    first = shards[f"pairs-{row_id(tame.rows[0])}.js"]
+    lines = json.loads(first[first.index(",") + 1 : -3])
+    embedded = json.loads(Page(render_board(tame, Site())).scripts[0])["pairs"]
+    assert lines == embedded[0]
+    assert [len(each) for each in embedded] == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert all(
+        a[0] == pytest.approx(tame.pairs[t].difference[0, 1], rel=1e-3) for t, a in enumerate(lines[0]) if tame.pairs
+    )
+
+
+def test_ranks_follow_the_headline(tame: Board) -> None:
+    heads = [row.headline.value for row in tame.rows if row.headline]
+    assert all(a >= b for a, b in pairwise(heads))
+    for row in tame.rows:
+        if row.rank:
+            assert row.rank.low <= row.rank.rank <= row.rank.high
+
+
+COLUMN = Column("x", "x", "x", "", "domain", "percent", True)
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "–"), (0, "0"), (999, "999"), (1000, "1 k"), (22_713_216, "22.7 M"), (7_000_000_000, "7 B")],
+    ("cell", "text", "half"),
+    [
+        (Cell(None), "–", ""),
+        (Cell(0.61249, 0.5, 0.72), "61", "11"),
+        (Cell(0.61249, 0.58, 0.64), "61.2", "3.0"),
+        (Cell(0.61249, 0.61, 0.615), "61.25", "0.25"),
+        (Cell(-0.0001, None, None), "0.0", ""),
+        (Cell(0.5, 0.5, 0.5), "50.0", "0.0"),
+    ],
 )
-def test_counts_have_three_digits(value: int | None, text: str) -> None:
-    assert count(value) == text
+def test_numbers_have_the_digits_of_their_interval(cell: Cell, text: str, half: str) -> None:
+    assert (shown_text(COLUMN, cell), half_text(COLUMN, cell)) == (text, half)
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "–"), (0.1234, "0.12"), (9.94, "9.9"), (1234.5, "1,234")])
-def test_rates(value: float | None, text: str) -> None:
-    assert rate(value) == text
+def test_digits() -> None:
+    assert [decimals(half) for half in (None, 0, 0.2, 1, 9.99, 10)] == [1, 1, 2, 1, 1, 0]
+    assert [fixed(value, 0) for value in (0.5, 1.5, 2.5, -0.5, -0.4)] == ["1", "2", "3", "-1", "0"]
+    assert [count(value) for value in (0, 999, 1000, 999_960, 22_713_216, 7e9)] == [
+        "0",
+        "999",
+        "1k",
+        "1M",
+        "22.7M",
+        "7G",
+    ]
+    assert [significant(value) for value in (0.1234, 9.94, 1234.5)] == ["0.123", "9.94", "1,234"]

@@ -23,6 +23,14 @@ LABELS = {
     "text-regression": (),
     "multi-label-classification": ("bad", "good", "so-so"),
     "multiple-choice": ("A", "B", "C"),
+    "tabular-classification": ("bad", "good", "so-so"),
+    "tabular-regression": (),
+    "time-series-forecasting": ("step 1", "step 2", "step 3"),
+    "trajectory-forecasting": ("x 1", "y 1", "x 2", "y 2"),
+    "imitation-control": ("steering", "acceleration"),
+    "image-classification": ("bad", "good", "so-so"),
+    "audio-classification": ("bad", "good", "so-so"),
+    "image-text-classification": ("bad", "good", "so-so"),
     "rating-prediction": (),
     "sequential-recommendation": (),
     "sampled-recommendation": (),
@@ -40,7 +48,7 @@ def predictions(kind: str, n: int = 80, wrong: float = 0.25, seed: int = 0) -> p
     author = [f"author-{i // 10}" for i in range(n)]
     if kind in ("sequential-recommendation", "sampled-recommendation", "retrieval"):
         return rankings(kind, rng, n, wrong).append_column("author", pa.array(author))
-    if kind in ("sentence-similarity", "text-regression", "rating-prediction"):
+    if kind in ("sentence-similarity", "text-regression", "rating-prediction", "tabular-regression"):
         scores = rng.uniform(0, 5, n).round(1)
         guess = (1 - wrong) * scores + wrong * rng.uniform(0, 5, n)
         return pa.table({"gold": scores, "prediction": guess, "author": author})
@@ -49,10 +57,23 @@ def predictions(kind: str, n: int = 80, wrong: float = 0.25, seed: int = 0) -> p
         sets[1] = np.where(rng.random((n, len(labels))) < wrong, sets[1], sets[0])
         gold, guess = ([[labels[i] for i in np.flatnonzero(row)] for row in one] for one in sets)
         return pa.table({"gold": gold, "prediction": guess, "author": author})
-    if kind in ("text-classification", "multiple-choice"):
+    if KINDS[kind].target in ("class", "choice") and kind != "token-classification":
         gold = rng.choice(labels, n)
         guess = np.where(rng.random(n) < wrong, rng.choice(labels, n), gold)
-        return pa.table({"gold": gold.tolist(), "prediction": guess.tolist(), "author": author})
+        scores = 0.4 * rng.random((n, len(labels))) + 0.5 * (guess[:, None] == np.array(labels))
+        columns = {"gold": gold.tolist(), "prediction": guess.tolist(), "scores": scores.tolist()}
+        return pa.table(columns | {"author": author})
+    if kind in ("time-series-forecasting", "trajectory-forecasting", "imitation-control"):
+        true = rng.uniform(0, 5, (n, 4 if kind.startswith("trajectory") else 6))
+        vectors = {"gold": true.tolist(), "prediction": (true + wrong * rng.normal(size=true.shape)).tolist()}
+        outcomes = {
+            "last_value": rng.uniform(0, 5, n),
+            "in_lane": 1 - wrong * rng.random(n),
+            "progress": 1 - wrong * rng.random(n),
+            "jerk": wrong * rng.random(n),
+            "collided": (rng.random(n) < wrong).astype(float),
+        }
+        return pa.table(vectors | outcomes | {"author": author})
     gold_tags, guess_tags = [], []
     for _ in range(n):
         tags = rng.choice(KINDS[kind].outputs(labels), rng.integers(1, 10))
@@ -94,7 +115,8 @@ def test_a_metric_goes_by_its_registered_name_and_belongs_to_a_kind(name: str) -
     assert metric.name == name
     assert metric.kinds and metric.kinds <= set(KINDS)
     low, high = metric.range
-    assert math.isnan(metric.chance(4)) or low <= metric.chance(4) < high
+    chance = metric.chance(4)
+    assert math.isnan(chance) or low <= chance < high
 
 
 @pytest.mark.parametrize("name", METRICS)

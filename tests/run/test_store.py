@@ -157,7 +157,7 @@ def test_result_json_is_what_its_schema_says(bench: Any) -> None:
 def test_the_columns_of_predictions(bench: Any) -> None:
     bench.run(seeds=[0])
     table = bench.store.predictions("tiny-task/tfidf-logreg/fit/seed-0")
-    assert table.column_names == ["example_id", "perturbation", "gold", "prediction", "scores"]
+    assert table.column_names == ["example_id", "perturbation", "severity", "gold", "prediction", "scores"]
     assert set(table["perturbation"].to_pylist()) == {""}
     assert table.schema.metadata == {b"labels": b"bad\ngood", b"kind": b"text-classification"}
     assert all(sum(row) == pytest.approx(1, abs=1e-6) for row in table["scores"].to_pylist())

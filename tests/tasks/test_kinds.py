@@ -16,7 +16,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import InputError
 from fmbench.registry import KINDS, METRICS
 from fmbench.tasks.examples import Examples, model_inputs, n_targets
-from fmbench.tasks.kind import IGNORED, Kind, predictions_table
+from fmbench.tasks.kind import IGNORED, Kind, clean, of_pass, passed, predictions_table
 from fmbench.tasks.tags import iob2, spans
 
 
@@ -187,7 +187,7 @@ def one_hot(targets: np.ndarray, n_outputs: int) -> np.ndarray:
 
 
 def test_every_kind_that_reads_texts_has_a_sample() -> None:
-    assert set(SAMPLES) >= {name for name in KINDS if KINDS[name].readout != "none"}
+    assert set(SAMPLES) >= {name for name in KINDS if KINDS[name].readout != "none" and KINDS[name].gather is None}
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -264,12 +264,12 @@ def test_a_wrong_row_is_named_by_file_and_line(name: str, values: tuple[Any, ...
 
 
 @every_kind
-def test_the_first_twenty_wrong_rows_are_named(name: str) -> None:
+def test_every_wrong_row_is_named(name: str) -> None:
     kind: Kind = KINDS[name]
     values, _ = SAMPLES[name].wrong[0]
     columns = {key: [value] * 30 for key, value in zip(kind.fields, values, strict=True)}
     _, problems = kind.conform(Rows(columns, "train.tsv", range(1, 31)))
-    assert [problem.place.line for problem in problems if problem.place] == list(range(1, 21))
+    assert [problem.place.line for problem in problems if problem.place] == list(range(1, 31))
 
 
 anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["", "O", "B-x", "word"]))
@@ -348,16 +348,22 @@ def test_the_table_of_predictions(name: str) -> None:
     table = table.append_column("author", pa.array(["x"] * len(table)))
     scores = certain(kind, table, labels)
     found = predictions_table(kind, table, scores, labels)
-    assert found.column_names == ["example_id", "perturbation", "gold", "prediction", "scores", "author"]
+    assert found.column_names == ["example_id", "perturbation", "severity", "gold", "prediction", "scores", "author"]
     assert found["example_id"].to_pylist() == table["id"].to_pylist()
     assert found["gold"].to_pylist() == found["prediction"].to_pylist() == table[kind.label_field].to_pylist()
     assert set(found["perturbation"].to_pylist()) == {""}
-    typos = predictions_table(kind, table, scores, labels, "typos")
-    assert set(typos["perturbation"].to_pylist()) == {"typos"}
+    assert set(found["severity"].to_pylist()) == {0}
+    typos = predictions_table(kind, table, scores, labels, "typos", 3)
+    assert set(zip(typos["perturbation"].to_pylist(), typos["severity"].to_pylist(), strict=True)) == {("typos", 3)}
+    assert typos.equals(passed(found, "typos", 3))
+    both = pa.concat_tables([found, typos])
+    assert clean(both).equals(found) and of_pass(both, "typos", 3).equals(typos)
 
 
 @every_kind
-@pytest.mark.parametrize("column", ["gold", "prediction", "scores", "perturbation", "example_id"])
+@pytest.mark.parametrize(
+    "column", ["gold", "prediction", "scores", "perturbation", "severity", "example_id", "input_length"]
+)
 def test_a_column_never_takes_the_place_of_a_prediction(name: str, column: str) -> None:
     kind, table = conformed(name)
     labels = SAMPLES[name].labels
@@ -433,7 +439,8 @@ def test_gold_and_predicted_scores_are_stored_in_double_precision() -> None:
 
 def test_the_range_of_scores_is_that_of_train_and_classes_have_none() -> None:
     for name in SAMPLES:
-        kind, table = conformed(name)
+        kind = KINDS[name]
+        _, table = conformed(name)
         assert kind.score_range(table.to_pydict()) == ((1.0, 5.0) if kind.target == "score" else None)
 
 

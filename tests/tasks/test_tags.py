@@ -15,7 +15,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from fmbench.measure.tagging import entity_counts, entity_f1, entity_precision, entity_recall, token_accuracy
 from fmbench.stats.sums import GOLD, PREDICTED, TP, f1, micro, precision, recall
-from fmbench.tasks.tags import Span, iob2, is_tag, spans
+from fmbench.tasks.tags import Span, chunks, iob2, is_tag, spans
 
 TYPES = ("PER", "LOC", "B-cell", "I-O-E", "-", "_", "S")
 PREFIXES = {"IOB": "BI", "BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES"}
@@ -177,3 +177,18 @@ def test_conlleval_prints_the_same_for_prefixes_it_does_not_know(public_data: Pa
     ]
     raw = pa.table({"gold": gold, "prediction": predicted})
     assert conlleval(*turned, raw) == expected(folder, "ground_truth_inv.txt")
+
+
+@given(
+    st.sampled_from(list(PREFIXES)).flatmap(lambda scheme: st.lists(any_tags(scheme), max_size=6)), st.integers(0, 5)
+)
+def test_all_sentences_at_once_have_the_entities_of_each(corpus: list[list[str]], skipped: int) -> None:
+    column = pa.array([["B-only-before"], *corpus], pa.list_(pa.string())).slice(1 + min(skipped, len(corpus)))
+    corpus = corpus[skipped:]
+    found = chunks(column)
+    ours: list[list[Span]] = [[] for _ in corpus]
+    for row, start, end, kind in zip(found.row, found.start, found.end, found.type, strict=True):
+        ours[row].append((found.types[kind], start, end))
+    assert ours == [spans(tags) for tags in corpus]
+    assert np.diff(found.offsets).tolist() == [len(tags) for tags in corpus]
+    assert np.all(np.diff(found.keys(13, found.types)) > 0)

@@ -26,6 +26,14 @@ class Majority:
             "text-regression",
             "multi-label-classification",
             "multiple-choice",
+            "tabular-classification",
+            "tabular-regression",
+            "time-series-forecasting",
+            "trajectory-forecasting",
+            "imitation-control",
+            "image-classification",
+            "audio-classification",
+            "image-text-classification",
             "rating-prediction",
         }
     )

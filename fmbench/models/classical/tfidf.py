@@ -25,7 +25,13 @@ class TfidfLogreg:
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["baseline"]] = "baseline"
     kinds: ClassVar[frozenset[str]] = frozenset(
-        {"text-classification", "multi-label-classification", "text-regression"}
+        {
+            "text-classification",
+            "multi-label-classification",
+            "text-regression",
+            "tabular-classification",
+            "tabular-regression",
+        }
     )
 
     class Settings(Spec):

@@ -1,0 +1,141 @@
+"""What a gate says: one check a gated number, what could not be compared, and the exit code of all together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["pass", "regression", "inconclusive"]
+Sort = Literal["quality", "speed", "memory"]
+
+PASSED, REGRESSED, BAD_INPUT, NOT_MEASURED, UNDECIDED = 0, 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A task x model x adaptation: the cells of all its seeds together."""
+
+    task: str
+    model: str
+    adaptation: str
+
+    def __str__(self) -> str:
+        return f"{self.task}/{self.model}[{self.adaptation}]"
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An example that one side gets right and the other does not; what was predicted is None where it is not stored."""
+
+    example_id: str
+    seed: int
+    lost: bool
+    gold: object = None
+    base: object = None
+    new: object = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One gated number.
+
+    Args:
+        base, new: scores (means over seeds) or, for speed and memory, seconds and bytes.
+        change: new - base in the units of the metric; for speed and memory new / base - 1.
+        low, high: interval of `change`, one-sided 95 % at each end for quality.
+        worse: by how much it became worse: `change` with the sign that makes a loss positive.
+        margin: a loss up to here does not matter.
+        p: one-sided, that there is no loss; `adjusted` for all gated numbers (Holm).
+        n: examples, or rounds.
+        detectable: the smallest loss that this n shows four times in five; `needed`: the n that would settle it.
+        lost, gained: flips, over all seeds; `flips` are the first of them.
+        note: what a reader must know to trust the line.
+    """
+
+    cells: Cells
+    sort: Sort
+    metric: str
+    outcome: Outcome
+    base: float
+    new: float
+    change: float
+    low: float
+    high: float
+    worse: float
+    margin: float
+    n: int
+    seeds: int = 1
+    p: float = math.nan
+    adjusted: float = math.nan
+    method: str = ""
+    detectable: float = math.nan
+    needed: int | None = None
+    lost: int | None = None
+    gained: int | None = None
+    flips: tuple[Flip, ...] = ()
+    note: str = ""
+    unit: str = ""
+    higher_is_better: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"{self.cells}/{self.metric}"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something that both sides have and that must not, or cannot, be compared."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All checks of a gate.
+
+    Args:
+        refused: makes the gate "not measured": a crashed cell, other data, another task version.
+        absent: cells of the base that the new side did not run; only `strict` minds.
+        notes: what a reader should know, such as why speed was not compared.
+    """
+
+    suite: str
+    base: str
+    new: str
+    checks: tuple[Check, ...]
+    refused: tuple[Refused, ...] = ()
+    absent: tuple[Cells, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def of(self, outcome: Outcome) -> list[Check]:
+        return [check for check in self.checks if check.outcome == outcome]
+
+    def exit_code(self, strict: bool = False, inconclusive: str = "warn") -> int:
+        """0 pass, 1 regression, 3 something could not be measured, 4 undecided where that matters.
+
+        A regression that was found stands whatever else is missing; nothing measured is never 0 or 1.
+        """
+        if self.of("regression"):
+            return REGRESSED
+        if self.refused or not self.checks or (strict and self.absent):
+            return NOT_MEASURED
+        if self.of("inconclusive") and (strict or inconclusive == "fail"):
+            return UNDECIDED
+        return PASSED
+
+    def word(self) -> str:
+        """The verdict in a word or two."""
+        if self.of("regression"):
+            return "regression"
+        if self.refused or not self.checks:
+            return "not measured"
+        return "inconclusive" if self.of("inconclusive") else "pass"
+
+
+def worst_first(checks: Sequence[Check]) -> list[Check]:
+    """Regressions, then what is undecided, then the rest; the largest loss in margins first."""
+    order = {"regression": 0, "inconclusive": 1, "pass": 2}
+    return sorted(checks, key=lambda check: (order[check.outcome], -check.worse / check.margin))

@@ -1,0 +1,78 @@
+"""A process of its own that fits one cell and then times passes over its test examples, one for each line it reads.
+
+It is run as a file, so that both sides of a comparison are timed by the same lines; all it imports of fmbench comes
+from the side that it measures. First line in: the job. Every line out is a JSON object; `error` ends it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+WARM_UP = 2
+
+
+def subject(job: dict[str, Any]) -> Callable[[], object]:
+    """A call that predicts the job's examples once."""
+    import random
+    from pathlib import Path
+
+    from fmbench.run.device import resolve_device
+    from fmbench.run.fitted import fitted_call
+    from fmbench.suite.loader import load_suite
+    from fmbench.suite.plan import Selection, plan
+
+    suite = load_suite(Path(job["suite"]), job["overrides"])
+    selection = Selection([job["model"]], [job["task"]], [job["adaptation"]], [job["seed"]])
+    (cell,) = plan(suite, selection)
+    predict, inputs = fitted_call(suite, cell, resolve_device(job["device"]), job["limit"])
+    order = list(range(len(inputs)))
+    random.Random(0).shuffle(order)
+    batch = [inputs[i] for i in order[: job["examples"]]]
+    return lambda: predict(batch)
+
+
+def timed(call: Callable[[], object], repeats: int) -> dict[str, float]:
+    """Seconds of `repeats` calls, by the process's CPU clock and by the wall's; no garbage collection inside."""
+    gc.collect()
+    gc.disable()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(repeats):
+        call()
+    found = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+    gc.enable()
+    return found
+
+
+def peak_memory_bytes() -> int | None:
+    """Highest resident memory of this process; None where the system does not tell."""
+    try:
+        with open("/proc/self/status") as stream:
+            line = next(line for line in stream if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return None
+    return 1024 * int(line.split()[1])
+
+
+def serve(make: Callable[[dict[str, Any]], Callable[[], object]]) -> None:
+    """Answer lines until there are no more; nothing else may write to the standard output."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    try:
+        call = make(json.loads(sys.stdin.readline()))
+        for _ in range(WARM_UP):
+            call()
+        answers.write(json.dumps(timed(call, 1)) + "\n")
+        for line in sys.stdin:
+            answers.write(json.dumps(timed(call, json.loads(line)["repeats"]) | {"peak": peak_memory_bytes()}) + "\n")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other side of the pipe must hear of it
+        answers.write(json.dumps({"error": " ".join(f"{type(error).__name__}: {error}".split())[:500]}) + "\n")
+
+
+if __name__ == "__main__":
+    serve(subject)

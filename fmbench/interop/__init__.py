@@ -1,0 +1,4 @@
+"""Other faces of fmbench: the pytest plugin, and exporters to the formats of other tools.
+
+Nothing below this room knows of them.
+"""

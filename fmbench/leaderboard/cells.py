@@ -1,0 +1,200 @@
+"""A page for every score: what was run, everything that was measured, and which examples went wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from fmbench import __version__
+from fmbench.errors import FmbenchError
+from fmbench.files import write_atomic
+from fmbench.leaderboard.board import Board, Row, Score
+from fmbench.leaderboard.entry import Task, TaskKey, key_of, machine_of
+from fmbench.leaderboard.errors import Errors, confidences, confusion, find_errors
+from fmbench.leaderboard.plots import Plot
+from fmbench.leaderboard.provenance import command, may_show, texts_of
+from fmbench.leaderboard.render import environment, row_id
+from fmbench.leaderboard.sources import Sources, Stored
+from fmbench.leaderboard.svg import Axis, axis_of, bar, chart, frame, line, mark
+from fmbench.leaderboard.view import significant
+from fmbench.measure.report import read_report
+from fmbench.run.result import Result
+from fmbench.stats.calibration import equal_mass_bins, reliability
+
+NULL_DRAWS = 400
+MOST_LINKS = 500
+
+
+class MeasureLine(NamedTuple):
+    """One measure of a cell, over its seeds."""
+
+    metric: str
+    dimensions: str
+    values: tuple[str, ...]
+    n: int
+    interval: str
+
+
+def write_cells(board: Board, sources: Sources, folder: Path) -> dict[tuple[str, int | None], str]:
+    """Write cells/*.html: a page for each score, and for each row a page that leads to them.
+
+    Returns:
+        Addresses relative to `folder`: (row id, number of the task), or (row id, None) for the page of the row. Where
+        there are more than MOST_LINKS scores only the rows' pages, so that the board stays small.
+    """
+    by_cell: dict[tuple[TaskKey, str, str], list[Stored]] = defaultdict(list)
+    for one in sources.stored:
+        by_cell[key_of(one.result), one.result.model, one.result.adaptation].append(one)
+    addresses: dict[tuple[str, int | None], str] = {}
+    texts: dict[TaskKey, Mapping[str, Any]] = {}
+    for row in board.rows:
+        own: list[tuple[Task, Score, str]] = []
+        for number, task in enumerate(board.tasks):
+            runs = sorted(by_cell.get((task.key, row.model, row.adaptation), []), key=lambda one: one.result.seed)
+            if not runs:
+                continue
+            name = f"cells/{row_id(row)}-{hashlib.sha256(repr(tuple(task.key)).encode()).hexdigest()[:8]}.html"
+            write_atomic(folder / name, render_cell(row, task, runs, texts).encode())
+            addresses[row_id(row), number] = name
+            own.append((task, row.scores[number], name.removeprefix("cells/")))
+        if own:
+            addresses[row_id(row), None] = f"cells/{row_id(row)}.html"
+            page = environment().get_template("row.html").render(row=row, scores=own, version=__version__)
+            write_atomic(folder / f"cells/{row_id(row)}.html", page.encode())
+    few = len(addresses) <= MOST_LINKS
+    return {key: name for key, name in addresses.items() if few or key[1] is None}
+
+
+def render_cell(row: Row, task: Task, runs: Sequence[Stored], texts: dict[TaskKey, Mapping[str, Any]]) -> str:
+    """The page of one row on one task; `texts` keeps what was read for other rows of the task."""
+    predictions = runs[0].store.predictions(runs[0].folder) if runs[0].result.status == "ok" else None
+    clean, found = None, None
+    if predictions is not None and "perturbation" in predictions.column_names:
+        import pyarrow.compute as pc
+
+        clean = predictions.filter(pc.equal(predictions["perturbation"], ""))
+        if task.key not in texts:
+            texts[task.key] = texts_of(runs[0].result, clean)
+        found = find_errors(predictions, texts[task.key])
+    results = [run.result for run in runs]
+    return str(
+        environment()
+        .get_template("cell.html")
+        .render(
+            row=row,
+            task=task,
+            runs=runs,
+            results=results,
+            main=[_main(result) for result in results],
+            machines=[machine_of(result) for result in results],
+            command=command(runs[0]),
+            measures=measure_lines(results),
+            plots=_plots(results[0], clean),
+            confusion=None if clean is None else confusion(clean, results[0].data.labels if results[0].data else ()),
+            report=_report(results[0]),
+            errors=found,
+            text_note=_text_note(task, found, texts.get(task.key, {})),
+            settings=_pretty(results[0].settings),
+            environment=_pretty(results[0].environment),
+            version=__version__,
+        )
+    )
+
+
+def measure_lines(results: Sequence[Result]) -> list[MeasureLine]:
+    """Every measurement, one line for each metric and dimensions, one value a seed, in the order they were made."""
+    values: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+    about: dict[tuple[str, str], tuple[int, str]] = {}
+    for i, result in enumerate(results):
+        for one in result.measurements:
+            severity = "" if one.severity is None else f" severity {one.severity}"
+            parts = [f"slice {one.slice}" if one.slice is not None else "", (one.perturbation or "") + severity]
+            key = (one.metric, ", ".join(filter(None, parts)))
+            ends = "" if one.low is None or one.high is None else f" [{significant(one.low)}, {significant(one.high)}]"
+            number = "–" if one.value is None else significant(one.value) + ends
+            values[key][i] = f"{number} {one.unit}".strip()
+            about.setdefault(key, (one.n, one.interval))
+    return [
+        MeasureLine(*key, tuple(found.get(i, "–") for i in range(len(results))), *about[key])
+        for key, found in values.items()
+    ]
+
+
+def _main(result: Result) -> str:
+    main = result.main()
+    if main is None or main.value is None:
+        return result.error.message if result.error else "undefined"
+    ends = "" if main.low is None or main.high is None else f" [{main.low:.4f}, {main.high:.4f}]"
+    return f"{main.value:.4f}{ends}"
+
+
+def _report(result: Result) -> list[Any]:
+    try:
+        return list(read_report(result.measurements))
+    except KeyError:
+        return []
+
+
+def _plots(result: Result, clean: pa.Table | None) -> list[Plot]:
+    plots = [plot for name, values in result.curves.items() if (plot := _curve(name, values))]
+    if clean is not None:
+        found = confidences(clean)
+        if found is not None and len(found[0]) >= 20:
+            plots.append(reliability_plot(*found))
+    return plots
+
+
+def _curve(name: str, values: Sequence[float | None]) -> Plot | None:
+    points = [(i, value) for i, value in enumerate(values, 1) if value is not None]
+    if len(points) < 2:
+        return None
+    x, y = Axis(1, len(values), 60, 480), axis_of([v for _, v in points], 220, 30)
+    parts = frame(x, y, "step", name)
+    parts.append(line([(x.at(i), y.at(v)) for i, v in points], 0))
+    if len(points) <= 40:
+        parts += [mark(x.at(i), y.at(v), 0, f"{name}, {i}: {significant(v)}") for i, v in points]
+    return Plot(f"Curve: {name}", "As the first seed recorded it.", chart(520, 260, f"{name} by step", parts))
+
+
+def reliability_plot(confidence: np.ndarray, correct: np.ndarray) -> Plot:
+    """Accuracy by confidence in bins of equal mass, and the band in which a calibrated model's bins lie in 95 %."""
+    where = equal_mass_bins(confidence)
+    bins = reliability(confidence, correct, where)
+    rng = np.random.default_rng(0)
+    simulated = np.stack([np.bincount(where, weights=rng.random(len(where)) < confidence) for _ in range(NULL_DRAWS)])
+    there = np.flatnonzero(np.bincount(where))
+    low, high = np.percentile(simulated[:, there] / np.bincount(where)[there], [2.5, 97.5], axis=0)
+    x, y = Axis(0, 1, 60, 360), Axis(0, 1, 330, 30)
+    parts = frame(x, y, "confidence", "accuracy")
+    parts.append(f'<path class="p" d="M{x.at(0):.1f} {y.at(0):.1f}L{x.at(1):.1f} {y.at(1):.1f}"/>')
+    for one, a, b in zip(bins, low, high, strict=True):
+        at = x.at(one.confidence)
+        parts.append(f'<path class="band" d="M{at - 7:.1f} {y.at(float(a)):.1f}h14V{y.at(float(b)):.1f}h-14z"/>')
+        parts.append(bar(at, y.at(one.accuracy), at, y.at(one.confidence), 1))
+        title = f"{one.n} items: confidence {one.confidence:.3f}, accuracy {one.accuracy:.3f}"
+        parts.append(mark(at, y.at(one.accuracy), 0, title))
+    note = "First seed. Grey: where 95 % of a calibrated model's bins of this size lie."
+    return Plot("Reliability", note, chart(400, 370, "Accuracy by confidence", parts))
+
+
+def _text_note(task: Task, found: Errors | None, texts: Mapping[str, Any]) -> str:
+    if found is None or texts:
+        return ""
+    if not may_show(task.license):
+        named = task.license or "none is declared"
+        return f"Texts are not shown: the license of the data ({named}) does not say that they may be."
+    return "Texts are not shown: the rows are not at hand where this page was built."
+
+
+def _pretty(value: Any) -> str:
+    try:
+        return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str)
+    except (TypeError, ValueError, FmbenchError):
+        return str(value)

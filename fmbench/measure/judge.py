@@ -1,0 +1,23 @@
+"""Everything that is told by stored predictions alone: quality, then every measure that is a function of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fmbench.measure.quality import confusion, quality
+from fmbench.measure.scene import Judged, Judges, Stored
+from fmbench.registry import MEASURES
+
+
+def judge(stored: Stored, measures: Mapping[str, Any]) -> Judged:
+    """Measurements, the main metric first, and curves; `measures` are settings by name of those that were asked for."""
+    measurements = quality(stored.clean, stored.metrics, stored.labels, stored.cluster_key)
+    curves = confusion(stored)
+    for name, settings in measures.items():
+        owner = MEASURES[name]
+        if isinstance(owner, Judges):
+            found = owner.judge(stored, settings)
+            measurements += found.measurements
+            curves |= found.curves
+    return Judged(measurements, curves)

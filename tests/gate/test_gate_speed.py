@@ -1,0 +1,190 @@
+"""Verdicts on speed and memory from made-up rounds, and how rounds are collected from processes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gated import CELLS
+
+from fmbench.cli import main
+from fmbench.gate.bench import Arm, Bench, SideFailed, bench, measure
+from fmbench.gate.speed import Block, Stage, judge_memory, judge_speed, noise_floor
+
+
+def blocks(rng: np.random.Generator, slowdown: float, noise: float, processes: int = 6, rounds: int = 5) -> list[Block]:
+    """Rounds of a drifting machine; each process has an offset of its own."""
+
+    def times(factor: float, drift: np.ndarray) -> np.ndarray:
+        return factor * drift * np.exp(rng.normal(rng.normal(0, noise / 4), noise, rounds))
+
+    drifts = [np.exp(rng.normal(0, 0.5) + np.cumsum(rng.normal(0, 0.05, rounds))) for _ in range(processes)]
+    return [Block(times(1, drift), times(1, drift), times(1 + slowdown, drift)) for drift in drifts]
+
+
+def test_a_clear_slowdown_a_clear_pass_and_a_doubt() -> None:
+    rng = np.random.default_rng(0)
+    slow = judge_speed(blocks(rng, 0.3, 0.02), CELLS, "cpu_seconds", 0.05, 0.002)
+    assert slow.outcome == "regression"
+    assert 0.25 < slow.low < slow.change < slow.high < 0.35
+    assert judge_speed(blocks(rng, 0.0, 0.02), CELLS, "cpu_seconds", 0.05, 0.002).outcome == "pass"
+    assert judge_speed(blocks(rng, -0.3, 0.02), CELLS, "cpu_seconds", 0.05, 0.002).outcome == "pass"
+    assert judge_speed(blocks(rng, 0.06, 0.05), CELLS, "cpu_seconds", 0.05, 0.002).outcome == "inconclusive"
+
+
+def test_the_margin_is_never_below_what_two_copies_of_base_differ_by() -> None:
+    rng = np.random.default_rng(1)
+    noisy = blocks(rng, 0.0, 0.4, processes=3, rounds=4)
+    check = judge_speed(noisy, CELLS, "cpu_seconds", 0.01, 0.002)
+    assert check.margin == pytest.approx(np.expm1(noise_floor(noisy)))
+    assert check.margin > 0.05
+    assert check.outcome != "regression"
+    same = [Block(block.base, block.base, block.new) for block in noisy]
+    assert noise_floor(same) == 0
+    assert judge_speed(same, CELLS, "cpu_seconds", 0.01, 0.002).margin == pytest.approx(0.01)
+
+
+def test_a_difference_of_the_two_copies_excuses_the_new_side() -> None:
+    base = np.full(10, 1.0)
+    offset = [Block(base, base * 1.2, base * 1.15) for _ in range(3)]
+    assert judge_speed(offset, CELLS, "cpu_seconds", 0.05, 0.01).outcome == "inconclusive"
+
+
+def test_false_alarms_on_a_drifting_machine_are_rare() -> None:
+    rng = np.random.default_rng(2)
+    found = [judge_speed(blocks(rng, 0.0, 0.1), CELLS, "cpu_seconds", 0.05, 0.002).outcome for _ in range(100)]
+    assert found.count("regression") == 0
+
+
+def test_memory_is_a_regression_only_if_every_process_says_so() -> None:
+    ones = np.ones(4)
+
+    def of(*peaks: tuple[int, int, int]) -> str:
+        check = judge_memory([Block(ones, ones, ones, one) for one in peaks], CELLS, 0.1)
+        assert check is not None
+        return check.outcome
+
+    assert of((100, 101, 130), (102, 100, 131), (100, 100, 129)) == "regression"
+    assert of((100, 101, 130), (102, 100, 131), (100, 100, 105)) == "inconclusive"
+    assert of((100, 101, 105), (102, 100, 104), (100, 100, 106)) == "pass"
+    assert of((100, 140, 130), (102, 100, 131), (100, 100, 129)) == "inconclusive"
+    assert judge_memory([Block(ones, ones, ones)], CELLS, 0.1) is None
+
+
+CLOCK = """\
+import json, os, sys
+job = json.loads(sys.stdin.readline())
+with open(job["log"], "a") as log:
+    log.write(f"{job['name']} start\\n")
+if job.get("error"):
+    print(json.dumps({"error": job["error"]}), flush=True)
+    sys.exit()
+if job.get("dies"):
+    sys.exit(7)
+print(json.dumps({"cpu": 0.05, "wall": 0.05}), flush=True)
+for line in sys.stdin:
+    n = json.loads(line)["repeats"]
+    with open(job["log"], "a") as log:
+        log.write(f"{job['name']}\\n")
+    seconds = n * job["seconds"]
+    print(json.dumps({"cpu": seconds, "wall": 3 * seconds, "peak": job.get("peak")}), flush=True)
+"""
+
+
+def made_up(folder: Path, name: str, seconds: float, **job: object) -> Arm:
+    """An arm whose clock says what it is told."""
+    (folder / "clock.py").write_text(CLOCK)
+    content = {"log": str(folder / "log"), "name": name, "seconds": seconds, **job}
+    return Arm((sys.executable, str(folder / "clock.py")), content)
+
+
+def test_arms_take_turns_in_random_order_in_fresh_processes(tmp_path: Path) -> None:
+    base, new = made_up(tmp_path, "base", 0.1), made_up(tmp_path, "new", 0.2)
+    found = measure(base, new, Stage(2, 6, 0.01), Bench())
+    assert [block.new.tolist() for block in found] == [pytest.approx([0.2] * 6)] * 2
+    assert [block.again.tolist() for block in found] == [pytest.approx([0.1] * 6)] * 2
+    log = (tmp_path / "log").read_text().split("\n")[:-1]
+    starts = [line for line in log if line.endswith("start")]
+    assert sorted(starts) == ["base start"] * 4 + ["new start"] * 2
+    turns = [line for line in log if not line.endswith("start")]
+    rounds = [tuple(turns[i : i + 3]) for i in range(0, len(turns), 3)]
+    assert all(sorted(one) == ["base", "base", "new"] for one in rounds)
+    assert len(set(rounds)) > 1
+
+
+def test_a_slowdown_is_confirmed_by_a_second_run_and_wall_time_is_for_devices(tmp_path: Path) -> None:
+    settings = Bench(stages=(Stage(2, 6, 0.01),), clock="wall")
+    speed, memory = bench(
+        CELLS, made_up(tmp_path, "base", 0.1, peak=100), made_up(tmp_path, "new", 0.15, peak=100), settings
+    )
+    assert speed.outcome == "regression"
+    assert "confirmed by a second run" in speed.note
+    assert speed.base == pytest.approx(0.3)
+    assert speed.change == pytest.approx(0.5)
+    assert memory.outcome == "pass"
+    assert (tmp_path / "log").read_text().count("new start") == 4
+
+
+def test_more_rounds_are_made_only_while_undecided(tmp_path: Path) -> None:
+    stages = (Stage(1, 6, 0.001), Stage(1, 6, 0.002))
+    passes = bench(CELLS, made_up(tmp_path, "base", 0.1), made_up(tmp_path, "new", 0.1), Bench(stages=stages))
+    assert [(check.outcome, check.n) for check in passes] == [("pass", 12)], "6 rounds give no 99 % interval; 12 do"
+    log = (tmp_path / "log").read_text()
+    assert log.count("new start") == 2, "a pass is not confirmed"
+
+
+@pytest.mark.parametrize(("job", "says"), [({"error": "ValueError: no"}, "new: ValueError: no"), ({"dies": 1}, "7")])
+def test_a_side_that_cannot_be_measured_says_so(tmp_path: Path, job: dict[str, object], says: str) -> None:
+    with pytest.raises(SideFailed, match=says):
+        measure(made_up(tmp_path, "base", 0.1), made_up(tmp_path, "new", 0.1, **job), Stage(1, 2, 0.01), Bench())
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(left.value.code or 0), out, err
+
+
+def test_the_real_worker_measures_a_real_cell_and_the_gate_takes_its_verdict(
+    report: Path, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fmbench.gate.bench.Bench", partial(Bench, stages=(Stage(1, 2, 0.01),)))
+    monkeypatch.setattr("fmbench.gate.bench.PASS_SECONDS", 0.001)
+    file = tmp_path / "bench.json"
+    options = ["--suite", suite, "--models", "tfidf-logreg", "--json", file]
+    code, _, _ = command(capsys, "bench", *options)
+    assert code == 0
+    content = json.loads(file.read_text())
+    speed = next(check for check in content["checks"] if check["sort"] == "speed")
+    assert (speed["metric"], speed["n"], speed["base"] > 0) == ("cpu_seconds", 2, True)
+    code, out, _ = command(capsys, "gate", report, report, "--bench", file)
+    assert code == 0
+    assert "cpu_seconds" in out
+    assert "speed not compared" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["bench", "absent", "absent"], 2, "absent: neither a checkout (a folder with fmbench/ in it) nor a Python"),
+        (["bench", "--new-python", "absent"], 2, "--new-python absent: not an executable file"),
+        (["bench", "--suite", "absent.yaml"], 2, "absent.yaml: no such file"),
+        (["bench", "--suite", "words.yaml", "--models", "majorty"], 2, "did you mean 'majority'?"),
+        (["bench", "--suite", "words.yaml", "--new-set", "nonsense"], 2, "--set 'nonsense': expected key=value"),
+        (["bench", "--suite", "words.yaml", "--models", ""], 3, "no cells selected"),
+    ],
+)
+def test_bad_arguments_are_one_line_before_anything_is_measured(
+    suite: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], code: int, line: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(suite.parent)
+    found, out, err = command(capsys, *arguments)
+    assert (found, out, err.count("\n")) == (code, "", 1), err
+    assert line in err
