@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -20,16 +20,18 @@ from fmbench import catalog
 from fmbench.data.dataset import Dataset, load_dataset
 from fmbench.data.generator import Generated
 from fmbench.data.generators import card_fraud, credit_drift, knowledge_tracing, readmission, yes_no
+from fmbench.data.rows import SPLITS
 from fmbench.registry import GENERATORS
 from fmbench.suite.loader import load_task
+from fmbench.tasks.tables import serialised
 
 YES_NO = {"readmission": "readmitted", "card-fraud": "stolen", "credit-drift": "default", "knowledge-tracing": "right"}
 """Generator -> the label that is yes."""
 SMALL = {"train": 60, "validation": 20, "test": 60}
 FINGERPRINTS = {
-    "readmission": "2a6227c02392006ab46ee3b99fa24920f50f735511cc3a5edb2d4daad41a4366",
+    "readmission": "aa80328bc607432030be62fe32407f8507a155394be36bb060b8097e237993a3",
     "card-fraud": "a4dbb599968f6cdae9679edeb9e9704a4a60041ec94986d5e034cd5b78f5fd6d",
-    "credit-drift": "f8e425226fc08c02aac0445fc062de199c66da72dd311d31192a6de24ceacaef",
+    "credit-drift": "155085b4ae3a686d0aa1d715116ac626a263e70697edd2a9866f77857557ee73",
     "knowledge-tracing": "2dce0d576dbb1fe07859d22cf30c95816d3227599f05ddcf6791bc19d9d2941c",
     "preference-logs": "549d6b0aeb80205918d61b9ba329bf4d02a0416e40107a97e60aaa474e7076e2",
 }
@@ -42,8 +44,15 @@ def made(name: str, **settings: Any) -> Generated:
     return found
 
 
-def truth(name: str, texts: Sequence[str]) -> np.ndarray:
-    """The true probabilities at default settings, from the text alone."""
+def texts_of(made: Generated, split: str = "test") -> list[str]:
+    """What a text model reads of the rows."""
+    columns = made.splits[split]
+    return list(columns["text"]) if "text" in columns else [serialised(row) for row in columns["features"]]
+
+
+def truth(name: str, made: Generated, split: str = "test") -> np.ndarray:
+    """The true probabilities at default settings, from what a model reads alone."""
+    texts = made.splits[split]["features" if name == "credit-drift" else "text"]
     if name == "readmission":
         return readmission.probability(texts)
     owner = {"card-fraud": card_fraud, "credit-drift": credit_drift, "knowledge-tracing": knowledge_tracing}[name]
@@ -75,17 +84,19 @@ class TestEvery:
 class TestYesNo:
     def test_the_oracle_reaches_the_ceiling_that_the_texts_allow(self, name: str) -> None:
         generated = made(name)
-        p, yes = truth(name, generated.splits["test"]["text"]), gold(name, generated)
+        p, yes = truth(name, generated), gold(name, generated)
         assert generated.ceiling == yes_no.ceiling(p)
         error = np.sqrt((p * (1 - p)).mean() / len(p))
         right = yes_no.oracle_choice(p, "accuracy") == yes
         assert abs(right.mean() - generated.ceiling["accuracy"]) < 3 * error
+        areas = {"auroc": roc_auc_score(yes, p), "average_precision": average_precision_score(yes, p)}
+        assert all(abs(area - generated.ceiling[metric]) < 5 * error for metric, area in areas.items())
         f1 = f1_score(yes, yes_no.oracle_choice(p, "macro_f1"), average="macro")
         assert abs(f1 - generated.ceiling["macro_f1"]) < 4 * error
 
     def test_the_true_probabilities_are_true(self, name: str) -> None:
         generated = made(name, train=20, validation=10, test=5000, seed=5)
-        p, yes = truth(name, generated.splits["test"]["text"]), gold(name, generated)
+        p, yes = truth(name, generated), gold(name, generated)
         for bin_ in np.array_split(np.argsort(p), 10):
             error = np.sqrt((p[bin_] * (1 - p[bin_])).sum()) / len(bin_)
             assert abs(yes[bin_].mean() - p[bin_].mean()) < 4 * error + 1e-3
@@ -96,8 +107,8 @@ class TestYesNo:
         parts = []
         words = CountVectorizer(token_pattern=r"[^\s:;]+", min_df=5)
         for split in ("train", "test"):
-            texts = generated.splits[split]["text"]
-            p = np.clip(truth(name, texts), 1e-6, 1 - 1e-6)
+            texts = texts_of(generated, split)
+            p = np.clip(truth(name, generated, split), 1e-6, 1 - 1e-6)
             yes, index = gold(name, generated, split), np.arange(len(p)) / len(p)
             lengths = np.array([len(text) for text in texts])
             miss = (yes - p) / np.sqrt(p * (1 - p))
@@ -114,13 +125,13 @@ class TestYesNo:
         train, test = generated.splits["train"], generated.splits["test"]
         texts = TfidfVectorizer(token_pattern=r"[^\s:;]+", ngram_range=(1, 2), sublinear_tf=True)
         learner = make_pipeline(texts, LogisticRegression(C=10, max_iter=2000, class_weight="balanced"))
-        said = learner.fit(train["text"], train["label"]).predict(test["text"])
+        said = learner.fit(texts_of(generated, "train"), train["label"]).predict(texts_of(generated))
         scores = {label: f1_score(test["label"], [label] * len(said), average="macro") for label in set(train["label"])}
         score = f1_score(test["label"], said, average="macro")
         assert max(scores.values()) + 0.03 < score < generated.ceiling["macro_f1"] - 0.03
 
     def test_no_text_is_in_two_splits(self, name: str) -> None:
-        texts = [text for columns in made(name).splits.values() for text in columns["text"]]
+        texts = [text for split in SPLITS for text in texts_of(made(name), split)]
         assert len(set(texts)) == len(texts)
 
 
@@ -156,6 +167,9 @@ def test_the_ceiling_of_macro_f1_is_what_can_be_expected_and_is_the_best_thresho
         sums = [labels.sum(axis=1) + said.sum(), (~labels).sum(axis=1) + (~said).sum()]
         drawn = np.mean([hits / total for hits, total in zip(sides, sums, strict=True)])
         assert drawn == pytest.approx(by_k[k], abs=0.004)
+    stated = yes_no.ceiling(p)
+    for metric, area in (("auroc", roc_auc_score), ("average_precision", average_precision_score)):
+        assert np.mean([area(one, p) for one in labels[:100]]) == pytest.approx(stated[metric], abs=0.006)
     assert by_k.max() == pytest.approx(yes_no.ceiling(p)["macro_f1"], abs=1e-6)
     assert yes_no.oracle_choice(p, "macro_f1").sum() == by_k.argmax()
 
@@ -244,23 +258,16 @@ def test_the_next_answer_is_as_likely_as_summing_over_all_paths_of_knowledge_say
 
 
 def test_drift_of_the_concept_is_what_a_learner_of_early_rows_cannot_follow() -> None:
-    def features(texts: Sequence[str]) -> list[dict[str, Any]]:
-        rows = [dict(part.split(": ") for part in text.split("; ")) for text in texts]
-        return [
-            {name: float(value.rstrip("ky")) if value[0].isdigit() else value for name, value in row.items()}
-            for row in ({name: value for name, value in row.items() if name != "quarter"} for row in rows)
-        ]
-
     gaps = {}
     for covariate, concept in itertools.product((0.0, 1.0), (0.0, 0.5, 1.0)):
         generated = made("credit-drift", covariate_drift=covariate, concept_drift=concept)
         train, test = generated.splits["train"], generated.splits["test"]
         learner = make_pipeline(DictVectorizer(sparse=False), StandardScaler(), LogisticRegression(max_iter=2000))
-        score = learner.fit(features(train["text"]), train["label"]).score(features(test["text"]), test["label"])
+        score = learner.fit(train["features"], train["label"]).score(test["features"], test["label"])
         gaps[covariate, concept] = generated.ceiling["accuracy"] - score
         assert max(train["quarter"]) < min(generated.splits["validation"]["quarter"])
         assert max(generated.splits["validation"]["quarter"]) < min(test["quarter"])
-        web = [np.mean(["channel: web" in text for text in rows["text"]]) for rows in (train, test)]
+        web = [np.mean([row["channel"] == "web" for row in rows["features"]]) for rows in (train, test)]
         assert (web[1] > web[0] + 0.2) == (covariate == 1.0)
     for covariate in (0.0, 1.0):
         assert gaps[covariate, 0.0] < 0.04

@@ -76,7 +76,7 @@ class CardFraud:
             for t in range(length)
         ], axis=1)  # fmt: skip
         texts = [_text(row) for row in payments]
-        return labelled(texts, probability(texts, settings), stolen, ("own", "stolen"), settings)
+        return labelled({"text": texts}, probability(texts, settings), stolen, ("own", "stolen"), settings)
 
 
 def probability(texts: Sequence[str], settings: CardFraud.Settings) -> np.ndarray:

@@ -11,7 +11,8 @@ from pydantic import Field
 from fmbench.data.generator import Generated
 from fmbench.data.generators.yes_no import Sizes, labelled, sigmoid
 
-QUARTERS = tuple(f"{year}q{quarter}" for year in range(2018, 2023) for quarter in range(1, 5))
+FIRST_YEAR = 2018
+QUARTERS = tuple(f"{FIRST_YEAR + q // 4}q{q % 4 + 1}" for q in range(20))
 PERIODS = ((0, 12), (12, 15), (15, 20))
 """Quarters of train, validation and test, the last one exclusive."""
 CHANGE = 8
@@ -19,6 +20,8 @@ CHANGE = 8
 PURPOSES = ("car", "furniture", "business", "study", "repairs")
 HOUSING = ("own", "rent")
 CHANNELS = ("branch", "web")
+
+Features = dict[str, float | str]
 
 COEFFICIENTS: Mapping[str, tuple[float, float]] = {
     "1": (-0.5, -0.7),
@@ -57,19 +60,18 @@ class CreditDrift:
         quarters = np.concatenate(
             [first + np.arange(n) * (end - first) // n for n, (first, end) in zip(sizes, PERIODS, strict=True)]
         )
-        texts = _applications(rng, quarters, settings.covariate_drift)
-        probabilities = probability(texts, settings)
-        yes = rng.random(len(texts)) < probabilities
-        more = {"quarter": [QUARTERS[q] for q in quarters]}
-        return labelled(texts, probabilities, yes, ("repaid", "default"), settings, more)
+        rows = _applications(rng, quarters, settings.covariate_drift)
+        probabilities = probability(rows, settings)
+        yes = rng.random(len(rows)) < probabilities
+        inputs = {"features": rows, "quarter": [QUARTERS[q] for q in quarters]}
+        return labelled(inputs, probabilities, yes, ("repaid", "default"), settings)
 
 
-def probability(texts: Sequence[str], settings: CreditDrift.Settings) -> np.ndarray:
-    """The true probability [n] of a default, from the text alone."""
-    rows = [dict(part.split(": ") for part in text.split("; ")) for text in texts]
+def probability(rows: Sequence[Features], settings: CreditDrift.Settings) -> np.ndarray:
+    """The true probability [n] of a default, from the features alone."""
 
     def number(name: str) -> np.ndarray:
-        return np.array([float(row[name].rstrip("ky")) for row in rows])
+        return np.array([row[name] for row in rows], dtype=np.float64)
 
     def says(name: str, value: str) -> np.ndarray:
         return np.array([float(row[name] == value) for row in rows])
@@ -80,7 +82,7 @@ def probability(texts: Sequence[str], settings: CreditDrift.Settings) -> np.ndar
         "low income": low,
         "debt ratio": (number("debt ratio") - 0.35) / 0.2,
         "late payments": number("late payments") - 0.6,
-        "years employed": np.minimum(number("employed"), 10) / 5 - 1,
+        "years employed": np.minimum(number("years employed"), 10) / 5 - 1,
         "large loan": np.log(number("loan") / 8) / 0.7,
         "young": (40 - number("age")) / 12,
         "web": says("channel", "web"),
@@ -88,7 +90,7 @@ def probability(texts: Sequence[str], settings: CreditDrift.Settings) -> np.ndar
         "rent": says("housing", "rent"),
         "rent and low income": says("housing", "rent") * (low > 0),
     }
-    quarter = np.array([QUARTERS.index(row["quarter"]) for row in rows])
+    quarter = (number("year") - FIRST_YEAR) * 4
     changed = settings.concept_drift * np.clip((quarter - CHANGE) / (len(QUARTERS) - 1 - CHANGE), 0, 1)
     early, late = np.array(list(COEFFICIENTS.values())).T
     weights = early + changed[:, None] * (late - early)
@@ -96,7 +98,7 @@ def probability(texts: Sequence[str], settings: CreditDrift.Settings) -> np.ndar
     return sigmoid(settings.strength * (weights * values).sum(axis=1))
 
 
-def _applications(rng: np.random.Generator, quarters: np.ndarray, drift: float) -> list[str]:
+def _applications(rng: np.random.Generator, quarters: np.ndarray, drift: float) -> list[Features]:
     n = len(quarters)
     moved = drift * quarters / (len(QUARTERS) - 1)
     age = np.clip(np.rint(rng.normal(44 - 9 * moved, 11)), 19, 78).astype(int)
@@ -108,9 +110,19 @@ def _applications(rng: np.random.Generator, quarters: np.ndarray, drift: float) 
     purpose = rng.integers(len(PURPOSES), size=n)
     rent = rng.random(n) < 0.35 + 0.3 * moved
     web = rng.random(n) < 0.2 + 0.6 * moved
-    return [
-        f"quarter: {QUARTERS[quarters[i]]}; age: {age[i]}; income: {income[i]:.1f}k; employed: {employed[i]}y; "
-        f"debt ratio: {ratio[i]:.2f}; late payments: {late[i]}; loan: {loan[i]:.1f}k; purpose: {PURPOSES[purpose[i]]}; "
-        f"housing: {HOUSING[int(rent[i])]}; channel: {CHANNELS[int(web[i])]}"
-        for i in range(n)
-    ]
+    numbers = {
+        "year": FIRST_YEAR + quarters / 4,
+        "age": age,
+        "income": income.round(1),
+        "years employed": employed,
+        "debt ratio": ratio.round(2),
+        "late payments": late,
+        "loan": loan.round(1),
+    }
+    words = {
+        "purpose": [PURPOSES[i] for i in purpose],
+        "housing": [HOUSING[int(i)] for i in rent],
+        "channel": [CHANNELS[int(i)] for i in web],
+    }
+    columns = {name: values.astype(float).tolist() for name, values in numbers.items()} | words
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

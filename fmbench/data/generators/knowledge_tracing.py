@@ -65,7 +65,7 @@ class KnowledgeTracing:
             known[every, now] |= draws[:, 1] < rates[:, 1]
             known &= draws[:, 2:] >= settings.forget
         texts = [_text(*row) for row in zip(skills.tolist(), hard.tolist(), right.tolist(), strict=True)]
-        return labelled(texts, probability(texts, settings), right[:, -1] == 1, ANSWERS, settings)
+        return labelled({"text": texts}, probability(texts, settings), right[:, -1] == 1, ANSWERS, settings)
 
 
 def probability(texts: Sequence[str], settings: KnowledgeTracing.Settings) -> np.ndarray:

@@ -75,7 +75,7 @@ class Readmission:
 
     class Settings(Sizes):
         strength: float = Field(default=1.5, gt=0, le=10, description="factor of the logit; more makes labels surer")
-        clutter: int = Field(default=6, ge=0, le=60, description="events that mean nothing, on average")
+        clutter: int = Field(default=3, ge=0, le=60, description="events that mean nothing, on average")
 
     @staticmethod
     def generate(settings: Readmission.Settings) -> Generated:
@@ -84,7 +84,7 @@ class Readmission:
         texts = [" ".join(events) for events in stays]
         probabilities = probability(texts, settings.strength)
         yes = rng.random(settings.total) < probabilities
-        return labelled(texts, probabilities, yes, ("home", "readmitted"), settings)
+        return labelled({"text": texts}, probabilities, yes, ("home", "readmitted"), settings)
 
 
 def probability(texts: Sequence[str], strength: float = 1.5) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -16,8 +17,8 @@ class Sizes(Spec):
     """Seed and number of rows."""
 
     seed: Seed = 0
-    train: int = Field(default=2000, ge=20)
-    validation: int = Field(default=400, ge=10)
+    train: int = Field(default=3000, ge=20)
+    validation: int = Field(default=500, ge=10)
     test: int = Field(default=1000, ge=20)
 
     @property
@@ -49,12 +50,20 @@ def macro_f1_of_top(probabilities: np.ndarray) -> np.ndarray:
 def ceiling(probabilities: np.ndarray) -> dict[str, float]:
     """The best expected score of each metric on rows whose label is yes with these probabilities [n].
 
-    Accuracy is Bayes' rule, mean of max(p, 1 - p). Labels as drawn scatter about it as any sample does.
+    Accuracy is Bayes' rule, mean of max(p, 1 - p). The areas are those of ordering by p, with expected counts for
+    counts (Clemencon, Lugosi and Vayatis 2008, Ann. Statist. 36). Labels as drawn scatter about all of them, as any
+    sample does.
     """
-    return {
-        "accuracy": round(float(np.maximum(probabilities, 1 - probabilities).mean()), 6),
-        "macro_f1": round(float(macro_f1_of_top(probabilities).max()), 6),
+    ordered = np.sort(probabilities)[::-1]
+    yes, pairs = ordered.sum(), ordered.sum() * (1 - ordered).sum() - (ordered * (1 - ordered)).sum()
+    found, places = np.cumsum(ordered), np.arange(1, len(ordered) + 1)
+    best = {
+        "accuracy": np.maximum(ordered, 1 - ordered).mean(),
+        "macro_f1": macro_f1_of_top(ordered).max(),
+        "auroc": ((found - ordered) * (1 - ordered)).sum() / pairs,
+        "average_precision": (ordered * (found - ordered + 1) / places).sum() / yes,
     }
+    return {name: round(float(value), 6) for name, value in best.items()}
 
 
 def oracle_choice(probabilities: np.ndarray, metric: str) -> np.ndarray:
@@ -67,22 +76,22 @@ def oracle_choice(probabilities: np.ndarray, metric: str) -> np.ndarray:
 
 
 def labelled(
-    texts: Sequence[str],
+    inputs: Mapping[str, Sequence[Any]],
     probabilities: np.ndarray,
     yes: np.ndarray,
     names: tuple[str, str],
     sizes: Sizes,
-    more: Mapping[str, Sequence[str]] | None = None,
 ) -> Generated:
-    """Rows `text`, `label` and `more`, the first `sizes.train` of them train and so on, with the ceiling of test.
+    """Rows of `inputs` and `label`, the first `sizes.train` of them train and so on, with the ceiling of test.
 
     Args:
-        probabilities: of yes, given all that the text says [n].
+        inputs: column -> values [n].
+        probabilities: of yes, given all that the inputs say [n].
         yes: the labels bool [n].
         names: the label of no and of yes.
     """
-    columns: Columns = {"text": list(texts), "label": [names[int(one)] for one in yes]}
-    columns |= {name: list(values) for name, values in (more or {}).items()}
+    columns: Columns = {name: list(values) for name, values in inputs.items()}
+    columns["label"] = [names[int(one)] for one in yes]
     ends = np.cumsum([0, sizes.train, sizes.validation, sizes.test])
     splits = {
         split: {name: values[ends[i] : ends[i + 1]] for name, values in columns.items()}
