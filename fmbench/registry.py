@@ -106,6 +106,11 @@ SOURCES = Registry(
 GENERATORS = Registry(
     "generator",
     {
+        "readmission": "fmbench.data.generators.readmission:Readmission",
+        "card-fraud": "fmbench.data.generators.card_fraud:CardFraud",
+        "credit-drift": "fmbench.data.generators.credit_drift:CreditDrift",
+        "preference-logs": "fmbench.data.generators.preference_logs:PreferenceLogs",
+        "knowledge-tracing": "fmbench.data.generators.knowledge_tracing:KnowledgeTracing",
         "lane-keeping": "fmbench.data.lane_keeping:LaneKeeping",
     },
 )
