@@ -89,6 +89,7 @@ GENERATORS = Registry(
     "generator",
     {
         "lane-keeping": "fmbench.data.lane_keeping:LaneKeeping",
+        "spoken-digits": "fmbench.data.generators.spoken_digits:SpokenDigits",
     },
 )
 

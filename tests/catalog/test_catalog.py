@@ -52,7 +52,7 @@ class TestTask:
         assert all(count > 0 for count in data.rows.values())
         assert len(data.labels) >= 2 or data.score_range is not None
         assert data.license == task.spec.license
-        assert data.notes == ()
+        assert data.notes == () or task.source in ("generator", "sklearn"), "corpora come as they are"
         for split in SPLITS:
             ids = data.splits[split]["id"].to_pylist()
             assert len(set(ids)) == len(ids)
