@@ -90,6 +90,8 @@ GENERATORS = Registry(
     {
         "lane-keeping": "fmbench.data.lane_keeping:LaneKeeping",
         "spoken-digits": "fmbench.data.generators.spoken_digits:SpokenDigits",
+        "regime-forecast": "fmbench.data.generators.regime_forecast:RegimeForecast",
+        "traffic-flow": "fmbench.data.generators.traffic_flow:TrafficFlow",
     },
 )
 
