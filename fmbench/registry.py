@@ -92,6 +92,7 @@ GENERATORS = Registry(
         "spoken-digits": "fmbench.data.generators.spoken_digits:SpokenDigits",
         "regime-forecast": "fmbench.data.generators.regime_forecast:RegimeForecast",
         "traffic-flow": "fmbench.data.generators.traffic_flow:TrafficFlow",
+        "intersection-paths": "fmbench.data.generators.intersection_paths:IntersectionPaths",
     },
 )
 

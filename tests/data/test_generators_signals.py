@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fmbench.data.generator import Generated
-from fmbench.data.generators import hidden_states, regime_forecast, spoken_digits
+from fmbench.data.generators import hidden_states, intersection_paths, regime_forecast, spoken_digits
 from fmbench.data.images import image_array
 from fmbench.data.rows import SPLITS
 from fmbench.data.sound import read_wav
@@ -22,11 +22,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "spoken-digits": {"train": 20, "validation": 10, "test": 20},
     "regime-forecast": {"series": 2, "train": 60, "validation": 60, "test": 60},
     "traffic-flow": {"counters": 2, "train": 14, "validation": 4, "test": 4},
+    "intersection-paths": {"train": 10, "validation": 5, "test": 10},
 }
 PRINTS = {
     "spoken-digits": "976b822a505bc92d",
     "regime-forecast": "3d70f4465af9a8c1",
     "traffic-flow": "3ebfc456bdeeb089",
+    "intersection-paths": "fd627060c069af03",
 }
 
 
@@ -204,3 +206,63 @@ class TestTrafficFlow:
         usual = make("traffic-flow", test=28).ceiling["mae"]
         assert make("traffic-flow", test=28, incidents=0.1).ceiling["mae"] > 1.2 * usual
         assert make("traffic-flow", test=28, noise=0.2).ceiling["mae"] > 1.2 * usual
+
+
+class TestIntersectionPaths:
+    def test_the_kind_cuts_one_window_a_car_and_the_oracle_reaches_the_ceiling(self) -> None:
+        made = make("intersection-paths", test=200)
+        observed, future = paths(made, "test")
+        assert observed.shape == (200, 8, 2)
+        found = intersection_paths.forecasts(observed, intersection_paths.IntersectionPaths.Settings())
+        distance = np.linalg.norm(found - future, axis=2)
+        assert distance.mean() == pytest.approx(made.ceiling["ade"], abs=1e-4)
+        assert distance[:, -1].mean() == pytest.approx(made.ceiling["fde"], abs=1e-4)
+
+    def test_no_other_use_of_the_beliefs_comes_nearer(self) -> None:
+        made = make("intersection-paths", test=800, noise=0.5)
+        observed, future = paths(made, "test")
+        every, chances = intersection_paths.ways(1.2)
+        south = np.array([path[4, 1] - path[0, 1] > abs(path[4, 0] - path[0, 0]) for path in observed])
+        weights = intersection_paths.believed(observed[south], every, chances, 0.5)
+        mean = np.einsum("nw,wtc->ntc", weights, every[:, 8:])
+        likeliest = every[weights.argmax(axis=1), 8:]
+        settings = intersection_paths.IntersectionPaths.Settings(noise=0.5)
+        best, *others = (
+            np.linalg.norm(found - future[south], axis=2).mean()
+            for found in (intersection_paths.forecasts(observed[south], settings), mean, likeliest)
+        )
+        assert best < min(others)
+
+    def test_beliefs_are_calibrated(self) -> None:
+        rng = np.random.default_rng(0)
+        every, chances = intersection_paths.ways(1.2)
+        way = rng.choice(len(chances), size=2000, p=chances)
+        seen = every[way] + rng.normal(size=(2000, 20, 2)) * 0.5
+        weights = intersection_paths.believed(seen[:, :8], every, chances, 0.5)
+        right = weights[np.arange(2000), way]
+        assert (weights**2).sum(axis=1).mean() == pytest.approx(right.mean(), abs=0.02)
+
+    def test_a_learner_lies_between_constant_velocity_and_the_ceiling(self) -> None:
+        made = make("intersection-paths", train=600, test=200)
+        (past, later), (observed, future) = paths(made, "train"), paths(made, "test")
+        steps = np.arange(1, 13)[:, None]
+        steady = observed[:, -1:] + steps * (observed[:, -1:] - observed[:, :1]) / 7
+        design = np.column_stack([past.reshape(600, -1), np.ones(600)])
+        weights = np.linalg.lstsq(design, later.reshape(600, -1), rcond=None)[0]
+        learned = (np.column_stack([observed.reshape(200, -1), np.ones(200)]) @ weights).reshape(future.shape)
+        errors = [np.linalg.norm(found - future, axis=2).mean() for found in (learned, steady)]
+        assert made.ceiling["ade"] < errors[0] < errors[1]
+
+    def test_early_notice_lowers_the_ceiling_and_noise_raises_it(self) -> None:
+        late, usual, early = (make("intersection-paths", test=300, notice=t).ceiling["ade"] for t in (0.0, 1.2, 2.5))
+        assert late > usual > early
+        assert make("intersection-paths", test=300, noise=0.6).ceiling["ade"] > usual
+
+
+def paths(made: Generated, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Observed and future positions, [n, 8, 2] and [n, 12, 2], as the kind cuts them."""
+    kind = KINDS["trajectory-forecasting"]
+    scenes = {part: {**columns, "scene": [part] * len(columns["x"])} for part, columns in made.splits.items()}
+    found, _ = kind.assemble(scenes, {}, kind.Options(), Split())
+    rows = found[split]
+    return tuple(np.array(rows[name]).reshape(len(rows["id"]), -1, 2) for name in ("observed", "future"))
