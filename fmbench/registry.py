@@ -93,6 +93,8 @@ GENERATORS = Registry(
         "regime-forecast": "fmbench.data.generators.regime_forecast:RegimeForecast",
         "traffic-flow": "fmbench.data.generators.traffic_flow:TrafficFlow",
         "intersection-paths": "fmbench.data.generators.intersection_paths:IntersectionPaths",
+        "car-following": "fmbench.data.generators.car_following:CarFollowing",
+        "road-scenes": "fmbench.data.generators.road_scenes:RoadScenes",
     },
 )
 
