@@ -36,7 +36,8 @@ def ours(texts: list[str]) -> Work:
 
     model = minilm()
     classifier = Classifier(trunk_of(model.network, 0.0), 2).eval()
-    predictor = TrainedPredictor(classifier, model_tokenizer(model, "sequence"), "cpu", "fp32", softmax)
+    decode = lambda found, sequences: softmax(found)  # noqa: E731
+    predictor = TrainedPredictor(classifier, model_tokenizer(model, "sequence"), "cpu", "fp32", decode)
     return lambda _: predictor.predict(texts)
 
 

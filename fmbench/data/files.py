@@ -141,7 +141,9 @@ def by_ids(pieces: Sequence[Rows | Stream], path: Path) -> tuple[list[Rows | Str
 
 def _part(rows: Rows, index: np.ndarray) -> Rows:
     columns = {name: [values[i] for i in index] for name, values in rows.columns.items()}
-    return Rows(columns, rows.file, [rows.lines[i] for i in index] if rows.lines is not None else None)
+    lines = None if rows.lines is None else [rows.lines[i] for i in index]
+    names = None if rows.names is None else [rows.names[i] for i in index]
+    return Rows(columns, rows.file, lines, names, rows.notes)
 
 
 def located(name: str, base: Path) -> Path:

@@ -81,7 +81,9 @@ def joined(pieces: Sequence[Rows]) -> Rows:
     first = pieces[0]
     columns = {name: [value for piece in pieces for value in piece.columns[name]] for name in first.columns}
     lines = None if first.lines is None else [line for piece in pieces for line in piece.lines or ()]
-    return Rows(columns, first.file, lines, tuple(dict.fromkeys(note for piece in pieces for note in piece.notes)))
+    names = None if first.names is None else [name for piece in pieces for name in piece.names or ()]
+    notes = tuple(dict.fromkeys(note for piece in pieces for note in piece.notes))
+    return Rows(columns, first.file, lines, names, notes)
 
 
 class Findings:

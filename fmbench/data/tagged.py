@@ -138,7 +138,7 @@ def _span_jsonl(path: Path, wanted: Wanted, most: float) -> Iterator[Rows]:
     found.raise_any()
     last = rows.take()
     noted = _overlap_note(path, overlapping)
-    yield Rows(last.columns, last.file, last.lines, (noted,) if noted else ())
+    yield Rows(last.columns, last.file, last.lines, notes=(noted,) if noted else ())
 
 
 read_span_jsonl = Reader(_span_jsonl)

@@ -35,7 +35,7 @@ class AudioClassification(TextClassification):
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
         sounds, problems = contents(rows, "audio", sound_problem)
         labels, others = class_labels(rows)
-        return {**rows.columns, "audio": sounds, "label": labels}, (problems + others)[:20]
+        return {**rows.columns, "audio": sounds, "label": labels}, problems + others
 
     @staticmethod
     def assemble(splits: dict[str, Any], side: Any, options: Any, split: Split) -> tuple[dict[str, Any], list[str]]:

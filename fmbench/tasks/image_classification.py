@@ -35,7 +35,7 @@ class ImageClassification(TextClassification):
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
         images, problems = contents(rows, "image", image_problem)
         labels, others = class_labels(rows)
-        return {**rows.columns, "image": images, "label": labels}, (problems + others)[:20]
+        return {**rows.columns, "image": images, "label": labels}, problems + others
 
     @staticmethod
     def assemble(splits: dict[str, Any], side: Any, options: Any, split: Split) -> tuple[dict[str, Any], list[str]]:

@@ -29,7 +29,7 @@ class ImageTextClassification(ImageClassification):
         images, problems = contents(rows, "image", image_problem)
         labels, others = class_labels(rows)
         problems = problems + text_problems(rows, ("text",)) + others
-        return {**rows.columns, "image": images, "label": labels}, problems[:20]
+        return {**rows.columns, "image": images, "label": labels}, problems
 
     @classmethod
     def read_inputs(cls, table: pa.Table, options: ImageOptions) -> Sequence[Any]:

@@ -45,7 +45,7 @@ class MinimalPairs(Defaults):
     @staticmethod
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
         problems = text_problems(rows, LABELS)
-        return {**rows.columns, "answer": ["better"] * len(rows)}, problems[:20]
+        return {**rows.columns, "answer": ["better"] * len(rows)}, problems
 
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:

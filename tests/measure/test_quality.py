@@ -23,6 +23,7 @@ LABELS = {
     "text-regression": (),
     "multi-label-classification": ("bad", "good", "so-so"),
     "multiple-choice": ("A", "B", "C"),
+    "minimal-pairs": ("better", "worse"),
     "tabular-classification": ("bad", "good", "so-so"),
     "tabular-regression": (),
     "time-series-forecasting": ("step 1", "step 2", "step 3"),
