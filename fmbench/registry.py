@@ -106,7 +106,15 @@ SOURCES = Registry(
 GENERATORS = Registry(
     "generator",
     {
+        "readmission": "fmbench.data.generators.readmission:Readmission",
+        "card-fraud": "fmbench.data.generators.card_fraud:CardFraud",
+        "credit-drift": "fmbench.data.generators.credit_drift:CreditDrift",
+        "preference-logs": "fmbench.data.generators.preference_logs:PreferenceLogs",
+        "knowledge-tracing": "fmbench.data.generators.knowledge_tracing:KnowledgeTracing",
         "lane-keeping": "fmbench.data.lane_keeping:LaneKeeping",
+        "spoken-digits": "fmbench.data.generators.spoken_digits:SpokenDigits",
+        "regime-forecast": "fmbench.data.generators.regime_forecast:RegimeForecast",
+        "traffic-flow": "fmbench.data.generators.traffic_flow:TrafficFlow",
     },
 )
 

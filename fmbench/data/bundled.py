@@ -1,10 +1,11 @@
-"""The source `sklearn`: the small real tables that scikit-learn carries, readable without network."""
+"""The source `sklearn`: the small real data sets that scikit-learn carries, readable without network."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from fmbench.data.rows import Asked, RawData, Rows
@@ -31,6 +32,11 @@ class Bundled:
         import sklearn
         from sklearn import datasets
 
+        if spec.sklearn == "digits" and asked.fields == ("image", "label"):
+            if spec.drop:
+                raise InputError(Problem("drop: images have no columns"))
+            made: dict[str, list[Any]] = digit_images()
+            return RawData({"train": [Rows(made, spec.sklearn)]}, f"sklearn {sklearn.__version__}: {spec.sklearn}")
         target = "label" if spec.sklearn in CLASSES else "score"
         if asked.gather is None or set(asked.fields) != {asked.gather, target}:
             kind = "tabular-classification" if target == "label" else "tabular-regression"
@@ -46,3 +52,15 @@ class Bundled:
         targets = [str(data.target_names[i]) for i in data.target] if target == "label" else data.target.tolist()
         columns = {asked.gather: rows, target: targets}
         return RawData({"train": [Rows(columns, spec.sklearn)]}, f"sklearn {sklearn.__version__}: {spec.sklearn}")
+
+
+def digit_images() -> dict[str, list[Any]]:
+    """The 1797 handwritten digits as pgm files of 8 x 8 pixels, black on white; their 17 levels of ink are kept."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    pixels = (255 - np.round(data.images * 255 / 16)).astype(np.uint8)
+    return {
+        "image": [b"P5 8 8 255\n" + image.tobytes() for image in pixels],
+        "label": [str(digit) for digit in data.target],
+    }

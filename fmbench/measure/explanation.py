@@ -14,7 +14,7 @@ from fmbench.measure.attributions import METHODS, Attributions, Memory, Subject,
 from fmbench.measure.evidence import Evidence
 from fmbench.measure.faithfulness import evidence_words, faithfulness, plausibility
 from fmbench.measure.measurement import Measurement, measured
-from fmbench.stats.intervals import mean_t
+from fmbench.stats.intervals import mean_t, quantile
 from fmbench.stats.paired import paired_mean
 from fmbench.suite.schema import Spec
 
@@ -79,7 +79,9 @@ class Explanation:
             rows += _against(method, _scores(subject, found, marked), control)
             if method in subject.errors:
                 name = "completeness_error_" + method.replace("-", "_")
-                rows.append(_mean(name, subject.errors[method], False))
+                errors = subject.errors[method]
+                interval = quantile(errors, 0.5)
+                rows.append(measured(name, float(np.median(errors)), interval, len(errors), higher_is_better=False))
             tables.append(_table(subject, method, found, marked, evidence.labels))
         if tables:
             evidence.tables[TABLE] = pa.concat_tables(tables)

@@ -75,7 +75,7 @@ def group_measurements(
         draws = np.stack([score(sums) for _, sums in drawn], axis=1)
         sizes = np.array([len(group.rows) for group in ranked])
         width = metric.range[1] - metric.range[0]
-        lowest, interval = worst(estimates, draws, sizes, metric.higher_is_better, width)
+        lowest, interval = worst(estimates, draws, sizes, metric.higher_is_better, metric.range)
         yield measured(f"worst_group_{metric.name}", lowest, interval, n, slice=column, **direction)
         value, interval = gap(differences(estimates[None], draws[:, None], sizes[None], width))
         less = {"slice": column, "unit": metric.unit, "higher_is_better": False}

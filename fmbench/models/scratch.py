@@ -93,6 +93,7 @@ class CNN(ScratchNetwork):
     version: ClassVar[int] = 1
 
     class Settings(ScratchSettings):
+        epochs: int = Field(default=10, ge=1)
         filters: int = Field(default=64, ge=1, description="of each width")
         widths: list[int] = Field(default=[1, 3, 5], min_length=1, description="odd numbers of words")
         learning_rate: float = Field(default=5e-3, gt=0)

@@ -26,16 +26,19 @@ class Differences(NamedTuple):
         absolute: float64 [m, pairs], NaN where a group has no score.
         error: float64 [m, pairs], standard errors.
         critical: how many standard errors hold all pairs of all scores at once.
+        width: of the scale of the scores, the largest difference there can be; NaN or infinite where it has no ends.
     """
 
     absolute: np.ndarray
     error: np.ndarray
     critical: float
+    width: float
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower ends, zero at least, and upper ends of the absolute differences, [m, pairs] each."""
         half = self.critical * self.error
-        return np.maximum(0.0, self.absolute - half), self.absolute + half
+        most = self.width if np.isfinite(self.width) else np.inf
+        return np.maximum(0.0, self.absolute - half), np.minimum(most, self.absolute + half)
 
 
 def standard_errors(draws: np.ndarray, sizes: np.ndarray, width: float = 1.0) -> np.ndarray:
@@ -76,7 +79,7 @@ def differences(
         with np.errstate(invalid="ignore", divide="ignore"):
             deviation = np.abs(off[:, first] - off[:, second]) / error[m]
         largest = np.fmax(largest, np.nan_to_num(deviation, posinf=0.0).max(axis=1, initial=0.0))
-    return Differences(absolute, error, _critical(largest, level))
+    return Differences(absolute, error, _critical(largest, level), width)
 
 
 def gap(found: Differences) -> tuple[float, Interval]:
@@ -103,15 +106,16 @@ def worst(
     draws: np.ndarray,
     sizes: np.ndarray,
     higher_is_better: bool,
-    width: float = 1.0,
+    scale: tuple[float, float] = (0.0, 1.0),
     level: float = 0.95,
 ) -> tuple[float, Interval]:
     """Score of the worst group, and its interval from intervals of all groups at once.
 
     Args:
-        estimates, sizes: [groups]; draws: [draws, groups]; width: see `standard_errors`.
+        estimates, sizes: [groups]; draws: [draws, groups]. See `standard_errors`.
+        scale: lowest and highest score there can be; NaN or infinite where there is none.
     """
-    errors = standard_errors(draws, sizes, width)
+    errors = standard_errors(draws, sizes, scale[1] - scale[0])
     with np.errstate(invalid="ignore", divide="ignore"):
         deviation = np.nan_to_num(np.abs(draws - estimates) / errors, posinf=0.0)
     half = _critical(deviation.max(axis=1, initial=0.0), level) * errors
@@ -119,7 +123,9 @@ def worst(
         return float("nan"), Interval(float("nan"), float("nan"), "none: no group")
     pick = np.nanmin if higher_is_better else np.nanmax
     value, low, high = (float(pick(x)) for x in (estimates, estimates - half, estimates + half))
-    return value, Interval(low, high, "bootstrap within groups, all groups at once")
+    return value, Interval(
+        float(np.fmax(low, scale[0])), float(np.fmin(high, scale[1])), "bootstrap within groups, all groups at once"
+    )
 
 
 def gaps_by_chance(

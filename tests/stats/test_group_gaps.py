@@ -79,6 +79,9 @@ def test_the_worst_group_goes_by_the_direction_of_the_score() -> None:
     assert low[0] == estimates.min() and high[0] == estimates.max()
     assert low[1].low < low[0] < low[1].high
     assert high[1].low < high[0] < high[1].high
+    few = scored([np.ones(5, bool), np.zeros(5, bool)])
+    assert worst(*few, True)[1].low == 0 and worst(*few, False)[1].high == 1, "no end is off the scale"
+    assert gap(differences(few[0][None], few[1][:, None], few[2][None]))[1].high == 1
 
 
 def test_means_of_gaps_leave_out_what_is_undefined() -> None:
