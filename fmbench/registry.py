@@ -115,6 +115,9 @@ GENERATORS = Registry(
         "spoken-digits": "fmbench.data.generators.spoken_digits:SpokenDigits",
         "regime-forecast": "fmbench.data.generators.regime_forecast:RegimeForecast",
         "traffic-flow": "fmbench.data.generators.traffic_flow:TrafficFlow",
+        "intersection-paths": "fmbench.data.generators.intersection_paths:IntersectionPaths",
+        "car-following": "fmbench.data.generators.car_following:CarFollowing",
+        "road-scenes": "fmbench.data.generators.road_scenes:RoadScenes",
     },
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,25 +36,30 @@ class LaneKeeping:
 
     @staticmethod
     def generate(settings: LaneKeeping.Settings) -> Generated:
-        rng = np.random.default_rng(settings.seed)
-        steps = round(settings.seconds / lane.STEP)
-        splits, scenarios = {}, []
-        ceiling: dict[str, float] = {}
-        for split in ("train", "validation", "test"):
-            worlds = random_worlds(rng, getattr(settings, split)).round(DECIMALS)
-            names = [f"{split}-{i}" for i in range(len(worlds))]
-            scenarios += list(zip(names, worlds.tolist(), strict=True))
-            push = _disturbances(rng, steps, len(worlds)) * settings.disturbance
-            demonstration = lane.drive(worlds, lane.expert, steps, push.__getitem__)
-            noise = rng.normal(size=demonstration.actions.shape) * (0.005, 0.2) * settings.label_noise
-            recorded = (demonstration.actions + noise).round(DECIMALS)
-            splits[split] = _columns(names, demonstration.states.round(DECIMALS), recorded)
-            if split == "test":
-                ceiling = _ceiling(worlds, steps, np.abs(noise).mean(axis=(0, 1)))
-        side: Columns = {"scenario": [name for name, _ in scenarios]}
-        for i, name in enumerate(lane.WORLD):
-            side[name] = [world[i] for _, world in scenarios]
-        return Generated(splits, {"scenarios": side}, ceiling)
+        return demonstrations(settings, random_worlds)
+
+
+def demonstrations(settings: Any, draw: Callable[[np.random.Generator, int], np.ndarray]) -> Generated:
+    """What the expert does in the worlds [n, len(WORLD)] that `draw` gives, with the settings of `LaneKeeping`."""
+    rng = np.random.default_rng(settings.seed)
+    steps = round(settings.seconds / lane.STEP)
+    splits, scenarios = {}, []
+    ceiling: dict[str, float] = {}
+    for split in ("train", "validation", "test"):
+        worlds = draw(rng, getattr(settings, split)).round(DECIMALS)
+        names = [f"{split}-{i}" for i in range(len(worlds))]
+        scenarios += list(zip(names, worlds.tolist(), strict=True))
+        push = _disturbances(rng, steps, len(worlds)) * settings.disturbance
+        demonstration = lane.drive(worlds, lane.expert, steps, push.__getitem__)
+        noise = rng.normal(size=demonstration.actions.shape) * (0.005, 0.2) * settings.label_noise
+        recorded = (demonstration.actions + noise).round(DECIMALS)
+        splits[split] = _columns(names, demonstration.states.round(DECIMALS), recorded)
+        if split == "test":
+            ceiling = _ceiling(worlds, steps, np.abs(noise).mean(axis=(0, 1)))
+    side: Columns = {"scenario": [name for name, _ in scenarios]}
+    for i, name in enumerate(lane.WORLD):
+        side[name] = [world[i] for _, world in scenarios]
+    return Generated(splits, {"scenarios": side}, ceiling)
 
 
 def random_worlds(rng: np.random.Generator, n: int) -> np.ndarray:

@@ -11,22 +11,29 @@ import numpy as np
 import pytest
 
 from fmbench.data.generator import Generated
-from fmbench.data.generators import hidden_states, regime_forecast, spoken_digits
+from fmbench.data.generators import hidden_states, intersection_paths, regime_forecast, road_scenes, spoken_digits
 from fmbench.data.images import image_array
 from fmbench.data.rows import SPLITS
 from fmbench.data.sound import read_wav
 from fmbench.registry import GENERATORS, KINDS
+from fmbench.simulate import lane
 from fmbench.suite.schema import Split
 
 SMALL: dict[str, dict[str, Any]] = {
     "spoken-digits": {"train": 20, "validation": 10, "test": 20},
     "regime-forecast": {"series": 2, "train": 60, "validation": 60, "test": 60},
     "traffic-flow": {"counters": 2, "train": 14, "validation": 4, "test": 4},
+    "intersection-paths": {"train": 10, "validation": 5, "test": 10},
+    "car-following": {"train": 2, "validation": 1, "test": 3, "seconds": 4.0},
+    "road-scenes": {"train": 12, "validation": 6, "test": 18},
 }
 PRINTS = {
     "spoken-digits": "976b822a505bc92d",
     "regime-forecast": "3d70f4465af9a8c1",
     "traffic-flow": "3ebfc456bdeeb089",
+    "intersection-paths": "fd627060c069af03",
+    "car-following": "7af7c24330325156",
+    "road-scenes": "fd880c70c01c7f5a",
 }
 
 
@@ -204,3 +211,132 @@ class TestTrafficFlow:
         usual = make("traffic-flow", test=28).ceiling["mae"]
         assert make("traffic-flow", test=28, incidents=0.1).ceiling["mae"] > 1.2 * usual
         assert make("traffic-flow", test=28, noise=0.2).ceiling["mae"] > 1.2 * usual
+
+
+class TestIntersectionPaths:
+    def test_the_kind_cuts_one_window_a_car_and_the_oracle_reaches_the_ceiling(self) -> None:
+        made = make("intersection-paths", test=200)
+        observed, future = paths(made, "test")
+        assert observed.shape == (200, 8, 2)
+        found = intersection_paths.forecasts(observed, intersection_paths.IntersectionPaths.Settings())
+        distance = np.linalg.norm(found - future, axis=2)
+        assert distance.mean() == pytest.approx(made.ceiling["ade"], abs=1e-4)
+        assert distance[:, -1].mean() == pytest.approx(made.ceiling["fde"], abs=1e-4)
+
+    def test_no_other_use_of_the_beliefs_comes_nearer(self) -> None:
+        made = make("intersection-paths", test=800, noise=0.5)
+        observed, future = paths(made, "test")
+        every, chances = intersection_paths.ways(1.2)
+        south = np.array([path[4, 1] - path[0, 1] > abs(path[4, 0] - path[0, 0]) for path in observed])
+        weights = intersection_paths.believed(observed[south], every, chances, 0.5)
+        mean = np.einsum("nw,wtc->ntc", weights, every[:, 8:])
+        likeliest = every[weights.argmax(axis=1), 8:]
+        settings = intersection_paths.IntersectionPaths.Settings(noise=0.5)
+        best, *others = (
+            np.linalg.norm(found - future[south], axis=2).mean()
+            for found in (intersection_paths.forecasts(observed[south], settings), mean, likeliest)
+        )
+        assert best < min(others)
+
+    def test_beliefs_are_calibrated(self) -> None:
+        rng = np.random.default_rng(0)
+        every, chances = intersection_paths.ways(1.2)
+        way = rng.choice(len(chances), size=2000, p=chances)
+        seen = every[way] + rng.normal(size=(2000, 20, 2)) * 0.5
+        weights = intersection_paths.believed(seen[:, :8], every, chances, 0.5)
+        right = weights[np.arange(2000), way]
+        assert (weights**2).sum(axis=1).mean() == pytest.approx(right.mean(), abs=0.02)
+
+    def test_a_learner_lies_between_constant_velocity_and_the_ceiling(self) -> None:
+        made = make("intersection-paths", train=600, test=200)
+        (past, later), (observed, future) = paths(made, "train"), paths(made, "test")
+        steps = np.arange(1, 13)[:, None]
+        steady = observed[:, -1:] + steps * (observed[:, -1:] - observed[:, :1]) / 7
+        design = np.column_stack([past.reshape(600, -1), np.ones(600)])
+        weights = np.linalg.lstsq(design, later.reshape(600, -1), rcond=None)[0]
+        learned = (np.column_stack([observed.reshape(200, -1), np.ones(200)]) @ weights).reshape(future.shape)
+        errors = [np.linalg.norm(found - future, axis=2).mean() for found in (learned, steady)]
+        assert made.ceiling["ade"] < errors[0] < errors[1]
+
+    def test_early_notice_lowers_the_ceiling_and_noise_raises_it(self) -> None:
+        late, usual, early = (make("intersection-paths", test=300, notice=t).ceiling["ade"] for t in (0.0, 1.2, 2.5))
+        assert late > usual > early
+        assert make("intersection-paths", test=300, noise=0.6).ceiling["ade"] > usual
+
+
+def paths(made: Generated, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Observed and future positions, [n, 8, 2] and [n, 12, 2], as the kind cuts them."""
+    kind = KINDS["trajectory-forecasting"]
+    scenes = {part: {**columns, "scene": [part] * len(columns["x"])} for part, columns in made.splits.items()}
+    found, _ = kind.assemble(scenes, {}, kind.Options(), Split())
+    rows = found[split]
+    return tuple(np.array(rows[name]).reshape(len(rows["id"]), -1, 2) for name in ("observed", "future"))
+
+
+class TestCarFollowing:
+    def test_there_always_is_a_car_and_the_lane_is_straight(self) -> None:
+        side = make("car-following").side["scenarios"]
+        assert max(side["lead_gap"]) < 60
+        assert {value for name in side if name in ("bend_1", "bend_2", "bend_3") for value in side[name]} == {0.0}
+
+    def test_who_does_not_watch_the_car_hits_it_and_the_expert_reaches_the_ceiling(self) -> None:
+        made = make("car-following", test=30, seconds=15.0)
+        worlds = np.array([made.side["scenarios"][name] for name in lane.WORLD]).T[-30:]
+        blind = lane.drive(worlds, _blind, 150)
+        expert = lane.drive(worlds, lane.expert, 150)
+        assert made.ceiling["collision_rate"] == expert.collided.mean() == 0.0
+        assert made.ceiling["time_in_lane"] == expert.in_lane.mean()
+        assert blind.collided.mean() > 0.5
+
+    def test_harder_braking_makes_a_rougher_ride_and_noise_of_the_record_its_errors(self) -> None:
+        calm, usual = (make("car-following", test=30, seconds=15.0, braking=b).ceiling for b in (0.4, 1.4))
+        assert usual["jerk"] > calm["jerk"]
+        loud = make("car-following", label_noise=2.0).ceiling
+        assert loud["acceleration_mae"] == pytest.approx(2 * make("car-following").ceiling["acceleration_mae"])
+
+
+def _blind(states: np.ndarray) -> np.ndarray:
+    """The expert, who does not see the leading car."""
+    alone = states.copy()
+    alone[:, lane.STATE.index("gap")] = lane.SIGHT
+    alone[:, lane.STATE.index("closing_speed")] = 0.0
+    return lane.expert(alone)
+
+
+class TestRoadScenes:
+    def test_pictures_are_what_was_drawn(self) -> None:
+        made = make("road-scenes", noise=0.0, hidden=0.0)
+        image = image_array(made.splits["test"]["image"][0], 32, 32, 3)
+        assert image.shape == (32, 32, 3)
+        assert made.ceiling["accuracy"] == 1.0
+        assert sorted(set(made.splits["test"]["label"])) == list(road_scenes.LABELS)
+
+    def test_every_class_can_be_told_from_every_other(self) -> None:
+        views = road_scenes.draw_views(np.random.default_rng(0), 20, hidden=0.0)
+        drawn = [road_scenes.picture(np.full(20, label), views) for label in range(6)]
+        for one, other in itertools.combinations(drawn, 2):
+            changed = (one != other).any(axis=3).sum(axis=(1, 2))
+            assert changed.min() >= 10, "pixels"
+
+    def test_what_is_hidden_and_noise_lower_the_ceiling_down_to_chance(self) -> None:
+        clear = make("road-scenes", test=180, noise=100.0, hidden=0.0).ceiling["accuracy"]
+        covered = make("road-scenes", test=180, noise=100.0, hidden=1.0).ceiling["accuracy"]
+        drowned = make("road-scenes", test=180, noise=500.0, hidden=1.0).ceiling["accuracy"]
+        assert clear > covered > drowned
+        assert clear > 0.95
+
+    def test_a_learner_lies_between_chance_and_the_ceiling(self) -> None:
+        made = make("road-scenes", train=600, test=180, noise=5.0)
+        pixels = {split: _differences(made.splits[split]["image"]) for split in ("train", "test")}
+        labels = {split: np.array(made.splits[split]["label"]) for split in ("train", "test")}
+        means = np.stack([pixels["train"][labels["train"] == label].mean(axis=0) for label in road_scenes.LABELS])
+        distances = ((pixels["test"][:, None] - means[None]) ** 2).sum(axis=2)
+        accuracy = (np.array(road_scenes.LABELS)[distances.argmin(axis=1)] == labels["test"]).mean()
+        assert 0.25 < accuracy < made.ceiling["accuracy"]
+
+
+def _differences(files: list[bytes]) -> np.ndarray:
+    """[n, features] how much neighbouring pixels differ, by rows and columns."""
+    images = np.stack([image_array(content, 32, 32, 3) for content in files]).astype(np.float64).mean(axis=3)
+    aside = np.sqrt(abs(np.diff(images, axis=2))).reshape(len(files), 8, 4, 31).sum(axis=2)
+    return np.concatenate([aside.sum(axis=2), aside.sum(axis=1)], axis=1)
