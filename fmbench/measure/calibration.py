@@ -34,7 +34,7 @@ from fmbench.tasks.multiple_choice import LETTERS
 from fmbench.tasks.tags import chunks, flat
 
 DISTRIBUTION, TEMPERATURE = "distribution", "temperature"
-WEIGHTS = 40_000_000
+WEIGHTS = 10_000_000
 """Draws times items of the scores of an order, at most; but never under 200 draws."""
 CURVE_POINTS = 101
 
