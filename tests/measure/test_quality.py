@@ -39,7 +39,7 @@ LABELS = {
 DESCRIBE = {"coverage@10", "novelty@10", "popularity_bias@10"}
 """What kind of items is recommended: finding the right ones is not the end of their range."""
 KIND_OF = {name: kind for name, metric in METRICS.items() for kind in LABELS if kind in metric.kinds}
-"""Preferences of language models have tests of their own: tests/measure/test_preference.py."""
+"""Preferences of language models have tests of their own: tests/models/test_language_models.py."""
 
 
 def predictions(kind: str, n: int = 80, wrong: float = 0.25, seed: int = 0) -> pa.Table:
