@@ -73,9 +73,10 @@ class ScratchNetwork:
 
 
 class BiLSTM(ScratchNetwork):
-    """One bidirectional LSTM layer (Schuster and Paliwal 1997)."""
+    """One bidirectional LSTM layer (Schuster and Paliwal 1997). Its mean over words does not compare two texts."""
 
     version: ClassVar[int] = 1
+    kinds: ClassVar[frozenset[str]] = ScratchNetwork.kinds - {"multiple-choice"}
 
     class Settings(ScratchSettings):
         hidden_size: int = Field(default=96, ge=1, description="of each direction")
