@@ -11,7 +11,7 @@ from fmbench.suite.schema import Task
 from fmbench.tasks.examples import Examples, model_inputs
 
 _KNOWN: dict[tuple[str, str, str, str], float | None] = {}
-"""Trivial scores of this process, by kind, its settings, rows and metric: every cell of a task asks for the same one."""
+"""Trivial scores of this process, by kind, its settings, rows and metric: every cell of a task asks for the same."""
 
 
 def chance_level(task: Task, data: Dataset, metric_name: str) -> float | None:
