@@ -49,12 +49,13 @@ class Fitted:
 class Adaptation(Protocol):
     """A way to make a model solve a task; the classes named in the registry ADAPTATIONS follow this.
 
-    `version` is part of every cell's hash: raise it when the same settings give other numbers.
+    `version` is part of every cell's hash: raise it when the same settings give other numbers. `kinds` are the task
+    kinds that it knows how to put to a model; None leaves that to the model's loader.
     """
 
     version: ClassVar[int]
     needs: ClassVar[frozenset[str]]
-    kinds: ClassVar[frozenset[str]]
+    kinds: ClassVar[frozenset[str] | None]
     Settings: ClassVar[type]
 
     @staticmethod

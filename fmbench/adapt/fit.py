@@ -17,28 +17,7 @@ class Fit:
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"baseline", "network"})
-    kinds: ClassVar[frozenset[str]] = frozenset(
-        {
-            "text-classification",
-            "token-classification",
-            "sentence-similarity",
-            "text-regression",
-            "multi-label-classification",
-            "multiple-choice",
-            "tabular-classification",
-            "tabular-regression",
-            "time-series-forecasting",
-            "trajectory-forecasting",
-            "imitation-control",
-            "image-classification",
-            "audio-classification",
-            "image-text-classification",
-            "sequential-recommendation",
-            "sampled-recommendation",
-            "rating-prediction",
-            "retrieval",
-        }
-    )
+    kinds: ClassVar[None] = None
 
     class Settings(Spec):
         pass

@@ -67,7 +67,8 @@ def plan(suite: Suite, selection: Selection | None = None) -> tuple[Cell, ...]:
 def fits(task: Task, model: Model, adaptation: str) -> bool:
     """Whether the adaptation can put this model to this task."""
     loader, owner = LOADERS[model.spec.loader], ADAPTATIONS[adaptation]
-    return loader.provides in owner.needs and task.spec.kind in loader.kinds and task.spec.kind in owner.kinds
+    known = loader.kinds if owner.kinds is None else loader.kinds & owner.kinds
+    return loader.provides in owner.needs and task.spec.kind in known
 
 
 def idle_models(suite: Suite) -> list[Model]:

@@ -56,7 +56,7 @@ PAIRS = [
     for adaptation, owner in ADAPTATIONS.items()
     for loader, model in LOADERS.items()
     for kind in KINDS
-    if model.provides in owner.needs and kind in model.kinds & owner.kinds
+    if model.provides in owner.needs and kind in (model.kinds & owner.kinds if owner.kinds else model.kinds)
 ]
 OPTIONS = {
     "image-classification": ImageOptions(size=12),
