@@ -44,7 +44,7 @@ def read_sources(stores: Iterable[Store], tasks: Sequence[str] | None = None) ->
     """Results with the contributions of their predictions, and what was planned."""
     stored: list[Stored] = []
     planned: set[tuple[str, str, str, str]] = set()
-    unmet: dict[tuple[str, str], int] = {}
+    unmet: dict[tuple[str, str], tuple[int, str]] = {}
     for store in stores:
         plan = store.plan() or {}
         found = [Stored(store, folder, result) for folder, result in store.all()]
@@ -52,12 +52,12 @@ def read_sources(stores: Iterable[Store], tasks: Sequence[str] | None = None) ->
         for cell in plan.get("cells", []):
             if tasks is None or cell["task"] in tasks:
                 planned.add((str(plan["suite"]), cell["task"], cell["model"], cell["adaptation"]))
-                unmet[str(plan["suite"]), cell["task"]] = cell["task_version"]
+                unmet[str(plan["suite"]), cell["task"]] = (cell["task_version"], cell.get("domain", "not run yet"))
     columns = tasks_of([one.result for one in stored])
     have = {(task.key.suite, task.name) for task in columns}
     columns += [
-        Task(TaskKey(suite, task, version, "", ""), "not run yet")
-        for (suite, task), version in sorted(unmet.items())
+        Task(TaskKey(suite, task, version, "", ""), domain)
+        for (suite, task), (version, domain) in sorted(unmet.items())
         if (suite, task) not in have
     ]
     entries = tuple(entry_of(one.result, contributions_of(one), one.address) for one in stored)

@@ -127,6 +127,7 @@ def describe(suite: Suite, selected: Sequence[Cell]) -> dict[str, Any]:
             "folder": cell.folder,
             "task": cell.task.name,
             "task_version": cell.task.spec.version,
+            "domain": cell.task.spec.domain,
             "model": cell.model.name,
             "adaptation": cell.adaptation,
             "seed": cell.seed,

@@ -218,3 +218,15 @@ def test_all_problems_of_all_files_come_together(tmp_path: Path, reports: Path) 
     ):
         assert any(part in line for line in lines), (part, lines)
     assert not (tmp_path / "site").exists()
+
+
+def test_a_task_that_nobody_ran_yet_stays_in_its_domain(tmp_path: Path, reports: Path) -> None:
+    store = Store(reports / "tiny")
+    plan = store.plan()
+    assert plan is not None
+    new = {"folder": "v/a/fit/seed-0", "task": "v", "domain": "medical"}
+    store.write_plan({**plan, "cells": [*plan["cells"], {**plan["cells"][0], **new}]})
+    build_site(written(tmp_path, one=GOOD), reports, tmp_path / "site", cells=False)
+    board = json.loads((tmp_path / "site/mine/data/board.json").read_text())
+    assert {task["task"]: task["domain"] for task in board["tasks"]}["v"] == "medical"
+    assert [domain["name"] for domain in board["domains"]] == ["general", "medical"]
