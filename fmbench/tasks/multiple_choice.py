@@ -13,6 +13,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.kind import Readout, Target
+from fmbench.tasks.labels import stored_scores
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -100,8 +101,7 @@ class MultipleChoice(Defaults):
         total = padded.sum(axis=1, keepdims=True)
         padded = np.where(total > 0, padded / np.where(total > 0, total, 1), 0.0)
         prediction = pa.array([LETTERS[i] for i in padded.argmax(axis=1)], pa.string())
-        flat = pa.array(np.ascontiguousarray(padded, dtype=np.float32).ravel())
-        return prediction, pa.FixedSizeListArray.from_arrays(flat, width)
+        return prediction, stored_scores(padded)
 
 
 def _choices(value: Any) -> list[str] | None:
