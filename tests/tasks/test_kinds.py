@@ -267,7 +267,7 @@ def test_a_wrong_row_is_named_by_file_and_line(name: str, values: tuple[Any, ...
     kind: Kind = KINDS[name]
     columns = {key: [*SAMPLES[name].columns[key], value] for key, value in zip(kind.fields, values, strict=True)}
     lines = [2 * i + 2 for i in range(len(columns[kind.label_field]))]
-    _, problems = kind.conform(Rows(columns, "folder/train.tsv", lines))
+    _, problems = kind.conform(Rows(columns, "folder/train.tsv", lines=lines))
     assert [str(problem.place) for problem in problems] == [f"folder/train.tsv:{lines[-1]}"]
     assert str(problems[0]).startswith(f"folder/train.tsv:{lines[-1]}: {message}")
     _, without_lines = kind.conform(Rows(columns, "train.parquet"))
@@ -279,7 +279,7 @@ def test_every_wrong_row_is_named(name: str) -> None:
     kind: Kind = KINDS[name]
     values, _ = SAMPLES[name].wrong[0]
     columns = {key: [value] * 30 for key, value in zip(kind.fields, values, strict=True)}
-    _, problems = kind.conform(Rows(columns, "train.tsv", range(1, 31)))
+    _, problems = kind.conform(Rows(columns, "train.tsv", lines=range(1, 31)))
     assert [problem.place.line for problem in problems if problem.place] == list(range(1, 31))
 
 
@@ -292,7 +292,7 @@ cells = st.one_of(anything, st.lists(anything, max_size=3), st.dictionaries(st.j
 def test_whatever_the_rows_hold_they_conform_or_are_named(name: str, rows: list[tuple[Any, Any, Any]]) -> None:
     kind: Kind = KINDS[name]
     columns = {key: list(values) for key, values in zip(kind.fields, zip(*rows, strict=True), strict=False)}
-    good, problems = kind.conform(Rows(columns, "any.jsonl", range(1, len(rows) + 1)))
+    good, problems = kind.conform(Rows(columns, "any.jsonl", lines=range(1, len(rows) + 1)))
     assert all(problem.place and problem.place.line for problem in problems)
     if not problems:
         labels = kind.labels(good)
