@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-import pyarrow as pa
-
 from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 
@@ -26,9 +23,3 @@ def undeclared(seen: Iterable[str], labels: Iterable[str], what: str = "labels")
     """What is wrong with a train split that has labels which are not declared; None if all are."""
     outside = sorted(set(seen) - set(labels))
     return f"the train split has {what} that are not declared: {', '.join(outside[:5])}" if outside else None
-
-
-def stored_scores(scores: np.ndarray) -> pa.Array:
-    """Scores [n, n_outputs] as they are stored: a list of float32 a row."""
-    flat = pa.array(np.ascontiguousarray(scores, dtype=np.float32).ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, scores.shape[1])

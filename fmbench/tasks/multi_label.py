@@ -15,7 +15,8 @@ from fmbench.errors import Problem
 from fmbench.suite.schema import Spec, Split
 from fmbench.tasks.defaults import Columns, Defaults
 from fmbench.tasks.kind import Readout, Target
-from fmbench.tasks.labels import stored_scores, undeclared
+from fmbench.tasks.labels import undeclared
+from fmbench.tasks.stored import stored_scores
 from fmbench.tasks.texts import PAIR, one_or_two_texts, text_problems
 
 
@@ -77,10 +78,6 @@ class MultiLabelClassification(Defaults):
         if not seen:
             return "the train split has no label at all, so there is nothing to learn"
         return undeclared(seen, labels)
-
-    @staticmethod
-    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
-        return tuple(labels)
 
     @classmethod
     def inputs(cls, table: pa.Table) -> list[Any]:

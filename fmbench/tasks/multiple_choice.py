@@ -13,7 +13,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.kind import Readout, Target
-from fmbench.tasks.labels import stored_scores
+from fmbench.tasks.stored import stored_scores
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -71,14 +71,6 @@ class MultipleChoice(Defaults):
     @staticmethod
     def strata(rows: dict[str, list[Any]]) -> list[str]:
         return list(rows["answer"])
-
-    @staticmethod
-    def degenerate(train: dict[str, list[Any]], labels: tuple[str, ...]) -> str | None:
-        return None
-
-    @staticmethod
-    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
-        return tuple(labels)
 
     @classmethod
     def inputs(cls, table: pa.Table) -> list[Any]:

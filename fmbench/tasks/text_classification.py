@@ -12,7 +12,8 @@ from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.kind import IGNORED, Readout, Target
-from fmbench.tasks.labels import class_labels, stored_scores, undeclared
+from fmbench.tasks.labels import class_labels, undeclared
+from fmbench.tasks.stored import stored_scores
 from fmbench.tasks.texts import PAIR, one_or_two_texts, text_problems
 
 
@@ -48,10 +49,6 @@ class TextClassification(Defaults):
         if len(seen) < 2:
             return f"the train split has only one class ({next(iter(seen))!r}), so there is nothing to learn"
         return undeclared(seen, labels)
-
-    @staticmethod
-    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
-        return tuple(labels)
 
     @classmethod
     def inputs(cls, table: pa.Table) -> list[Any]:
