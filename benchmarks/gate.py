@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {cpu_model()}, {os.cpu_count()} cores, load {_load()}\n")
     if "alarms" in options.parts:
-        _say(_rates([false_alarms(options.reports)]))
+        _say(_rates(false_alarms(options.reports)))
     if "power" in options.parts:
         _say(_rates(power(options.trials)))
     if "reruns" in options.parts:
@@ -45,11 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _rates(rates: Sequence[Rate]) -> str:
-    rows = ["| what | trials | regressions called | passed |", "| --- | ---: | --- | ---: |"]
+    rows = ["| what | trials | regressions called | the best test | passed |", "| --- | ---: | --- | ---: | ---: |"]
     for rate in rates:
         ends = wilson(rate.regressions, rate.trials)
         share = f"{100 * rate.regressions / rate.trials:.1f} % [{100 * ends.low:.1f}, {100 * ends.high:.1f}]"
-        rows.append(f"| {rate.what} | {rate.trials:,} | {share} | {100 * rate.passes / rate.trials:.1f} % |")
+        limit = "" if rate.limit is None else f"{100 * rate.limit:.1f} %"
+        passed = f"{100 * rate.passes / rate.trials:.1f} %"
+        rows.append(f"| {rate.what} | {rate.trials:,} | {share} | {limit} | {passed} |")
     return "\n".join(rows)
 
 

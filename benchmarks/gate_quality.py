@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.gate_limits import paired_shares, students_t
 from fmbench.gate.quality import Pair, judge
 from fmbench.gate.side import Cell, read_side
 from fmbench.gate.verdict import Cells, Check
@@ -20,12 +21,13 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Rate:
-    """How many of so many trials ended with a regression, and with a pass."""
+    """How many of so many trials ended with a regression, and with a pass; `limit` is what the best test would call."""
 
     what: str
     trials: int
     regressions: int
     passes: int
+    limit: float | None = None
 
 
 def accuracy_stats(right: np.ndarray) -> np.ndarray:
@@ -52,6 +54,16 @@ def accuracy(rng: Rng, n: int, seeds: int, discordance: float, loss: float, trai
         base.append(accuracy_stats(churned(rng, right, discordance, float(drawn[0])) if training else right))
         new.append(accuracy_stats(churned(rng, right, discordance, loss + float(drawn[1]))))
     return _pair("accuracy", base, new)
+
+
+def trained(rng: Rng, n: int, seeds: int, loss: float, training: float) -> Pair:
+    """Accuracy of 0.8 of training runs that share nothing; `training` is the standard deviation of a run's accuracy."""
+    hard = rng.random(n)
+
+    def run(level: float) -> np.ndarray:
+        return accuracy_stats(rng.random(n) < level + rng.normal(0, training) + 0.3 * (hard - 0.5))
+
+    return _pair("accuracy", [run(0.8) for _ in range(seeds)], [run(0.8 - loss) for _ in range(seeds)])
 
 
 def entities(rng: Rng, n: int, seeds: int, loss: float, changed: float = 0.05) -> Pair:
@@ -90,36 +102,89 @@ def simulated_report(rng: Rng) -> list[Pair]:
     return [*single, *several, *(entities(rng, sizes[i], (1, 3, 3)[i - 7], 0.0, churn[i]) for i in range(7, 10))]
 
 
-def false_alarms(reports: int, seed: int = 0) -> Rate:
-    """Reports with a regression among ten metrics that did not become worse."""
+def false_alarms(reports: int, seed: int = 0) -> list[Rate]:
+    """Reports with a regression among ten metrics that did not become worse; single metrics of few, noisy runs."""
     rng = np.random.default_rng(seed)
     found = [judge(simulated_report(rng)) for _ in range(reports)]
-    return _rate("simulated reports of ten metrics, nothing changed (per report)", found)
+    rates = [_rate("simulated reports of ten metrics, nothing changed (per report)", found)]
+    for seeds in (2, 3, 5):
+        for what, make in NOISY:
+            rng = np.random.default_rng(seed)
+            verdicts = [judge([make(rng, seeds)]) for _ in range(reports)]
+            rates.append(_rate(f"one metric, {seeds} seeds, {what}, n = 2,000, nothing changed", verdicts))
+    return rates
+
+
+NOISY: list[tuple[str, Callable[[Rng, int], Pair]]] = [
+    ("training noise of 2 points", lambda rng, seeds: trained(rng, 2000, seeds, 0.0, 0.02)),
+    (
+        "training noise of 2 points that the sides of a seed share but for 0.5",
+        lambda rng, seeds: accuracy(rng, 2000, seeds, 0.04, 0.0, training=0.005),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of two points on 2,000 examples; `limit` is what the best test at 1 % false alarms would call."""
+
+    what: str
+    make: Callable[[Rng], Pair]
+    limit: float | None = None
+    family: int = 1
+
+
+def losses(n: int = 2000, loss: float = 0.02) -> list[Loss]:
+    def one(discordance: float, family: int = 1) -> float:
+        return paired_shares(n, (discordance + loss) / 2, (discordance - loss) / 2, 0.01 / family)
+
+    def several(seeds: int, discordance: float) -> float:
+        return students_t(loss, np.sqrt((discordance - loss**2) / n / seeds), seeds - 1)
+
+    def runs(seeds: int, training: float) -> float:
+        return students_t(loss, np.sqrt(2 * (training**2 + 0.1525 / n) / seeds), 2 * (seeds - 1))
+
+    shares = [
+        Loss(f"accuracy -2 points, discordance {100 * d:.0f} %", lambda rng, d=d: accuracy(rng, n, 1, d, loss), one(d))
+        for d in (0.02, 0.04, 0.05, 0.06)
+    ]
+    ten = Loss(
+        "the same at 4 %, one of ten gated metrics", lambda rng: accuracy(rng, n, 1, 0.04, loss), one(0.04, 10), 10
+    )
+    seeded = [
+        Loss(
+            f"accuracy -2 points, discordance {100 * d:.0f} %, {k} seeds with errors of their own",
+            lambda rng, k=k, d=d: accuracy(rng, n, k, d, loss),
+            several(k, d),
+        )
+        for k, d in ((3, 0.02), (3, 0.06), (5, 0.06))
+    ]
+    unrelated = [
+        Loss(
+            f"accuracy -2 points, {k} unrelated training runs a side, training noise of 0.5 points",
+            lambda rng, k=k: trained(rng, n, k, loss, 0.005),
+            runs(k, 0.005),
+        )
+        for k in (3, 5)
+    ]
+    entity = [Loss(f"entity F1 -2 points, {k} seeds", lambda rng, k=k: entities(rng, n, k, 0.034)) for k in (1, 3)]
+    return [*shares, ten, *seeded, *unrelated, *entity]
 
 
 def power(trials: int, seed: int = 1) -> list[Rate]:
     """A loss of two points on 2,000 examples, in several settings."""
-    settings: list[tuple[str, Callable[[Rng], Pair]]] = [
-        ("accuracy -2 points, only losses (discordance 2 %)", lambda rng: accuracy(rng, 2000, 1, 0.02, 0.02)),
-        ("accuracy -2 points, discordance 4 %", lambda rng: accuracy(rng, 2000, 1, 0.04, 0.02)),
-        ("accuracy -2 points, discordance 6 %", lambda rng: accuracy(rng, 2000, 1, 0.06, 0.02)),
-        ("accuracy -2 points, discordance 6 %, three seeds", lambda rng: accuracy(rng, 2000, 3, 0.06, 0.02)),
-        ("entity F1 -2 points, one seed", lambda rng: entities(rng, 2000, 1, 0.034)),
-        ("entity F1 -2 points, three seeds", lambda rng: entities(rng, 2000, 3, 0.034)),
-    ]
     rates = []
-    for what, make in settings:
+    for case in losses():
         rng = np.random.default_rng(seed)
-        rates.append(_rate(f"{what}, n = 2,000", [judge([make(rng)]) for _ in range(trials)]))
-    rng = np.random.default_rng(seed)
-    among = [judge([accuracy(rng, 2000, 1, 0.04, 0.02)], family=10)[:1] for _ in range(trials)]
-    return [*rates, _rate("accuracy -2 points, discordance 4 %, one of ten gated metrics, n = 2,000", among)]
+        verdicts = [judge([case.make(rng)], family=case.family) for _ in range(trials)]
+        rates.append(_rate(f"{case.what}, n = 2,000", verdicts, case.limit))
+    return rates
 
 
-def _rate(what: str, verdicts: Sequence[Sequence[Check]]) -> Rate:
+def _rate(what: str, verdicts: Sequence[Sequence[Check]], limit: float | None = None) -> Rate:
     bad = sum(any(check.outcome == "regression" for check in checks) for checks in verdicts)
     good = sum(all(check.outcome == "pass" for check in checks) for checks in verdicts)
-    return Rate(what, len(verdicts), bad, good)
+    return Rate(what, len(verdicts), bad, good, limit)
 
 
 SUITE = """\

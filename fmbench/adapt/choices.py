@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmbench.engine.features import FrozenEncoder
-from fmbench.engine.predict import softmax
-
-TEMPERATURE = 0.05
+from fmbench.models.options import option_shares
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ def nearest_options(
     place = {text: i for i, text in enumerate(unique)}
     found = vectors(unique).astype(np.float64)
     found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-    scores = np.full((len(inputs), n_outputs), -np.inf)
-    for i, (question, *options) in enumerate(inputs):
-        own = [place[option] for option in options[:n_outputs]]
-        scores[i, : len(own)] = found[own] @ found[place[question]]
-    return softmax(scores / TEMPERATURE)
+    cosines = [
+        found[[place[option] for option in options[:n_outputs]]] @ found[place[question]]
+        for question, *options in inputs
+    ]
+    return option_shares(cosines, n_outputs)

@@ -74,7 +74,7 @@ def compare(base: Base, new: New, models: Models = None, tasks: Tasks = None, js
     """Show how NEW differs from BASE, paired per task: changes, intervals, flipped examples. 0 if it compared."""
     from fmbench.gate.pairing import gate as judged
 
-    before, after = read_side(base), read_side(new)
+    before, after = read_base(base), read_new(new)
     rules, places = rules_and_places(after, None, [], None)
     verdict = judged(before, after, rules, names(models), names(tasks))
     write(verdict, 0 if verdict.checks else 3, json, None, None, False, places)

@@ -143,7 +143,7 @@ def _part(rows: Rows, index: np.ndarray) -> Rows:
     columns = {name: [values[i] for i in index] for name, values in rows.columns.items()}
     lines = None if rows.lines is None else [rows.lines[i] for i in index]
     names = None if rows.names is None else [rows.names[i] for i in index]
-    return Rows(columns, rows.file, lines, names, rows.notes)
+    return Rows(columns, rows.file, lines=lines, names=names, notes=rows.notes)
 
 
 def located(name: str, base: Path) -> Path:

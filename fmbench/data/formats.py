@@ -115,7 +115,7 @@ class Gathered:
 
     def take(self) -> Rows:
         """What was gathered since the last chunk."""
-        found = Rows(self.columns or {field: [] for field in self.fields}, self.file, self.numbers)
+        found = Rows(self.columns or {field: [] for field in self.fields}, self.file, lines=self.numbers)
         self._clear()
         return found
 
@@ -253,10 +253,10 @@ def _parquet(path: Path, wanted: Wanted, most: float) -> Iterator[Rows]:
                     columns[wanted.gather] = batch.select(others).to_pylist()
                 numbers = range(before + 1, before + len(batch) + 1)
                 before, sent = before + len(batch), True
-                yield Rows(columns, str(path), numbers)
+                yield Rows(columns, str(path), lines=numbers)
             if not sent:
                 yield Rows(
-                    {field: [] for field in (*picks, *((wanted.gather,) if wanted.gather else ()))}, str(path), []
+                    {field: [] for field in (*picks, *((wanted.gather,) if wanted.gather else ()))}, str(path), lines=[]
                 )
     except (pa.ArrowException, OSError) as error:
         raise InputError(Problem(f"not a readable parquet file: {error}", Place(str(path)))) from None

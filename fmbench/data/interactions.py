@@ -31,7 +31,7 @@ def read_sequences(path: Path, wanted: Wanted) -> Rows:
             columns["time"].append(place)
             numbers.append(number)
     _raise(problems)
-    return Rows(columns, str(path), numbers)
+    return Rows(columns, str(path), lines=numbers)
 
 
 def read_candidates(path: Path, wanted: Wanted) -> Rows:
@@ -54,7 +54,7 @@ def read_candidates(path: Path, wanted: Wanted) -> Rows:
         columns["candidates"].append([other.strip() for other in others])
         numbers.append(number)
     _raise(problems)
-    return Rows(columns, str(path), numbers)
+    return Rows(columns, str(path), lines=numbers)
 
 
 def read_medquad(path: Path, wanted: Wanted) -> Rows:

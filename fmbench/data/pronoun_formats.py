@@ -37,7 +37,7 @@ def read_winobias(path: Path, wanted: Wanted) -> Rows:
             for name, value in (("better", pro), ("worse", anti[number]), ("subset", subset)):
                 columns[name].append(value)
             numbers.append(line)
-    return Rows(columns, str(path), numbers)
+    return Rows(columns, str(path), lines=numbers)
 
 
 def only_pronouns_differ(first: str, second: str) -> bool:
@@ -83,7 +83,7 @@ def read_winogender(path: Path, wanted: Wanted) -> Rows:
         for name, value in zip(columns, row, strict=True):
             columns[name].append(value)
         numbers.append(lines[key])
-    return Rows(columns, str(path), numbers)
+    return Rows(columns, str(path), lines=numbers)
 
 
 def _tabbed(path: Path, wanted: Wanted) -> Iterator[tuple[int, list[str]]]:

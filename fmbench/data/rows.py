@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from fmbench.errors import InputError, Place, Problem
@@ -45,6 +45,7 @@ class Rows:
 
     columns: dict[str, list[Any]]
     file: str
+    _: KW_ONLY
     lines: Sequence[int] | None = None
     names: Sequence[str] | None = None
     notes: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ def joined(pieces: Sequence[Rows]) -> Rows:
     lines = None if first.lines is None else [line for piece in pieces for line in piece.lines or ()]
     names = None if first.names is None else [name for piece in pieces for name in piece.names or ()]
     notes = tuple(dict.fromkeys(note for piece in pieces for note in piece.notes))
-    return Rows(columns, first.file, lines, names, notes)
+    return Rows(columns, first.file, lines=lines, names=names, notes=notes)
 
 
 class Findings:

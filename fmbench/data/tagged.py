@@ -89,7 +89,7 @@ def read_inline_entities(path: Path, wanted: Wanted) -> Rows:
             columns[name].append(value)
         numbers.append(number)
     found.raise_any()
-    return Rows(columns, str(path), numbers)
+    return Rows(columns, str(path), lines=numbers)
 
 
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -138,7 +138,7 @@ def _span_jsonl(path: Path, wanted: Wanted, most: float) -> Iterator[Rows]:
     found.raise_any()
     last = rows.take()
     noted = _overlap_note(path, overlapping)
-    yield Rows(last.columns, last.file, last.lines, notes=(noted,) if noted else ())
+    yield Rows(last.columns, last.file, lines=last.lines, notes=(noted,) if noted else ())
 
 
 read_span_jsonl = Reader(_span_jsonl)

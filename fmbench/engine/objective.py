@@ -75,38 +75,35 @@ class CosineError:
         return F.mse_loss(cosine, device.send(self.targets[index]), reduction="sum")
 
 
-class SquaredError:
+class _OneASequence:
+    """Targets of one number or several a sequence, each sequence of weight 1."""
+
+    def __init__(self, sequences: Sequences, targets: np.ndarray) -> None:
+        self.sequences, self.targets = sequences, targets.astype(np.float32)
+        self.lengths = sequences.lengths
+
+    def weight(self, index: np.ndarray) -> float:
+        return float(max(len(index), 1))
+
+
+class SquaredError(_OneASequence):
     """Squared error of one number a sequence.
 
     Args:
         targets: float64 [n], scaled to about [0, 1].
     """
 
-    def __init__(self, sequences: Sequences, targets: np.ndarray) -> None:
-        self.sequences, self.targets = sequences, targets.astype(np.float32)
-        self.lengths = sequences.lengths
-
-    def weight(self, index: np.ndarray) -> float:
-        return float(max(len(index), 1))
-
     def loss(self, model: Any, index: np.ndarray, device: Device) -> Tensor:
         found = model(self.sequences.batch(index, device)).float()[:, 0]
         return F.mse_loss(found, device.send(self.targets[index]), reduction="sum")
 
 
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(_OneASequence):
     """Cross-entropy of each class on its own, summed over classes (multi-label).
 
     Args:
         targets: [n, n_outputs], 0 or 1.
     """
-
-    def __init__(self, sequences: Sequences, targets: np.ndarray) -> None:
-        self.sequences, self.targets = sequences, targets.astype(np.float32)
-        self.lengths = sequences.lengths
-
-    def weight(self, index: np.ndarray) -> float:
-        return float(max(len(index), 1))
 
     def loss(self, model: Any, index: np.ndarray, device: Device) -> Tensor:
         logits = model(self.sequences.batch(index, device)).float()

@@ -4,8 +4,8 @@ A metric passes if the one-sided 95 % bound of its change lies above -margin (no
 it does not pass, the one-sided p of "no loss" stays below alpha after Holm over all gated metrics, and the loss is at
 least half the margin. Everything else is inconclusive. Shares of independent examples use McNemar's exact test and
 Tango's score bounds (1998), all other metrics exchange the sides within examples or clusters, and bootstrap them. With
-several seeds the variance of training counts too: p is the larger of the one over examples and Student's t with the
-variance of examples and seeds added (Satterthwaite's degrees of freedom), and the bound is `seeds.over_seeds`.
+several seeds the noise of training counts too (training.py): p is the larger of the one over examples, which is about
+these checkpoints, and the one that joins examples and Student's t over seeds, which is about the method.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ from statistics import NormalDist
 import numpy as np
 
 from fmbench.gate.scores import Clusters, exchange_p, is_proportion, resampled, right, widened
+from fmbench.gate.training import Training, answers_alike, mover_p, shared_variance, training_of
 from fmbench.gate.verdict import Cells, Check, Flip, Outcome
 from fmbench.measure.metric import Metric
 from fmbench.stats import power
-from fmbench.stats.intervals import Interval
+from fmbench.stats.intervals import Interval, percentile
 from fmbench.stats.multiplicity import holm
 from fmbench.stats.paired import discordant, mcnemar, tango
-from fmbench.stats.seeds import across_seeds
+from fmbench.stats.seeds import joined
 
 BOUND = 0.95
 """Level of each of the two one-sided bounds."""
 SMALLEST_SHARE = 0.5
 """A loss below this share of the margin is never a regression, however certain it is."""
+CERTAIN = 0.01
+"""Level at which the checkpoints at hand are called worse in a note, where the verdict is about the method."""
+ONE_SEED = "one seed: about this checkpoint, not the method"
+SEEDS_DIFFER = "these checkpoints are worse; the seeds are too few to say so of the method"
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,8 @@ def compare(pair: Pair, draws: int = 10_000) -> Check:
         return replace(check, note=f"{metric.name} is undefined on one of the sides")
     if len(pair.seeds) == 1 and is_proportion(metric) and pair.clusters is None:
         return _shares(check, base[0], new[0])
-    return _scores(check, pair, base, new, draws)
+    training = training_of(scores, answers_alike(base, new)) if len(pair.seeds) > 1 else None
+    return _scores(check, pair, base, new, training, draws)
 
 
 def _shares(check: Check, base: np.ndarray, new: np.ndarray) -> Check:
@@ -117,24 +123,37 @@ def _shares(check: Check, base: np.ndarray, new: np.ndarray) -> Check:
         method="McNemar exact, Tango",
         detectable=power.detectable(check.n, max(variance, 1 / check.n), 1 - BOUND, sides=1),
         needed=max(least, _settled(variance, 0.0, check.margin) or 0),
-        note="one seed: about this checkpoint, not the method",
+        note=ONE_SEED,
     )
 
 
-def _scores(check: Check, pair: Pair, base: Sequence[np.ndarray], new: Sequence[np.ndarray], draws: int) -> Check:
+def _scores(
+    check: Check,
+    pair: Pair,
+    base: Sequence[np.ndarray],
+    new: Sequence[np.ndarray],
+    training: Training | None,
+    draws: int,
+) -> Check:
     """Sign flips and the bootstrap, over examples (clusters) and seeds; p only where it could decide."""
-    metric, k = pair.metric, len(pair.seeds)
+    metric, k, n = pair.metric, len(pair.seeds), check.n
     drawn = resampled(metric, [*base, *new], pair.clusters)
     differences = [b - a for a, b in zip(drawn[:k], drawn[k:], strict=True)]
-    changes = [metric.score(b) - metric.score(a) for a, b in zip(base, new, strict=True)]
-    bounds = across_seeds(changes, differences, pair.clusters is not None, 2 * BOUND - 1)
-    items = float(np.nanvar(np.mean(differences, axis=0)))
-    seeds = float(np.var(changes, ddof=1)) / k if k > 1 else 0.0
-    n = check.n
+    mean = np.mean(differences, axis=0)
+    runs = "1 seed, training variance unknown" if training is None else f"t over {k} seeds"
+    what = f"bootstrap over {'items' if pair.clusters is None else 'clusters'}; {runs}"
+    bounds = percentile(mean, 2 * BOUND - 1, what)
+    items, seeds, note = float(np.nanvar(mean)), 0.0, ONE_SEED
+    if training is not None:
+        half = training.half(1 - BOUND)
+        bounds = joined(check.change, half, bounds)
+        seeds, note = (half / NormalDist().inv_cdf(BOUND)) ** 2, ""
     p = math.nan
     if not _within(check, bounds) and check.worse >= SMALLEST_SHARE * check.margin:
-        p = exchange_p(metric, base, new, pair.clusters, draws)
-        p = max(p, _t_over_seeds(check.worse, items, seeds, k, n)) if k > 1 else p
+        p = checkpoints = exchange_p(metric, base, new, pair.clusters, draws)
+        if training is not None:
+            p = max(p, mover_p(check.worse, shared_variance(differences), training))
+            note = SEEDS_DIFFER if checkpoints < CERTAIN <= p else note
     return replace(
         check,
         low=bounds.low,
@@ -143,19 +162,8 @@ def _scores(check: Check, pair: Pair, base: Sequence[np.ndarray], new: Sequence[
         method=f"sign flips, {bounds.method}",
         detectable=power.detectable(n, items * n, 1 - BOUND, sides=1, fixed=seeds),
         needed=_settled(items * n, seeds, check.margin),
-        note="one seed: about this checkpoint, not the method" if k == 1 else "",
+        note=note,
     )
-
-
-def _t_over_seeds(worse: float, items: float, seeds: float, k: int, n: int) -> float:
-    """One-sided p of a mean loss whose variance is that of items plus that of k seeds (Satterthwaite 1946)."""
-    from scipy.stats import t
-
-    total = items + seeds
-    if total <= 0:
-        return float(worse <= 0)
-    freedom = total**2 / (seeds**2 / (k - 1) + items**2 / max(1, n - 1))
-    return float(t.sf(worse / math.sqrt(total), freedom))
 
 
 def _settled(variance: float, fixed: float, margin: float) -> int | None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from fmbench.models.loader import Identity
+from fmbench.models.loader import OwnModel
 from fmbench.models.mel import frame_sizes, log_mel
 from fmbench.models.stack import Stack, Untrained, cost_of
-from fmbench.suite.schema import Model, Spec
+from fmbench.suite.schema import Spec
 from fmbench.tasks.examples import Examples
 from fmbench.tasks.media import SoundOptions
 
@@ -37,25 +37,10 @@ class _ConvSettings(Spec):
         return widths
 
 
-class _Conv:
+class _Conv(OwnModel):
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["network"]] = "network"
     Settings: ClassVar[type[Spec]]
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("fmbench")
-
-    @classmethod
-    def load(cls, model: Model) -> Any:
-        return cls(model.settings)
 
 
 class ImageCNN(_Conv):

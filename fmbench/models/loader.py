@@ -47,6 +47,27 @@ class Loader(Protocol):
         """The model itself."""
 
 
+class OwnModel:
+    """What loaders have in common whose model is made of its settings alone: there are no weights to look for."""
+
+    source: ClassVar[str] = "fmbench"
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+
+    @staticmethod
+    def check(model: Model) -> list[str]:
+        return []
+
+    @classmethod
+    def identity(cls, model: Model) -> Identity:
+        return Identity(cls.source)
+
+    @classmethod
+    def load(cls, model: Model) -> Any:
+        return cls(model.settings)
+
+
 class Baseline(Protocol):
     """A model that fits itself."""
 

@@ -74,6 +74,15 @@ class _MediaLoader:
             network = network.get_encoder()
         return getattr(network, cls.part, network).eval()
 
+    @classmethod
+    def prepared(cls, model: Model, reader: Any) -> tuple[Path, Any, Any]:
+        """The folder, the network and what transformers' `reader` makes of the folder."""
+        folder, trust = resolve(model), bool(model.spec.weights and model.spec.weights.trust_remote_code)
+        network = cls.network(folder, trust)
+        with explained(folder):
+            processor = reader.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
+        return folder, network, processor
+
 
 class ImageEncoder(_MediaLoader):
     """Any encoder of images that transformers' AutoModel loads with its AutoImageProcessor."""
@@ -92,10 +101,7 @@ class ImageEncoder(_MediaLoader):
     def load(cls, model: Model) -> MediaEncoder:
         from transformers import AutoImageProcessor
 
-        folder, trust = resolve(model), bool(model.spec.weights and model.spec.weights.trust_remote_code)
-        network = cls.network(folder, trust)
-        with explained(folder):
-            processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
+        folder, network, processor = cls.prepared(model, AutoImageProcessor)
         return MediaEncoder(folder, model.settings, network, processor)
 
 
@@ -116,10 +122,7 @@ class AudioEncoder(_MediaLoader):
     def load(cls, model: Model) -> MediaEncoder:
         from transformers import AutoFeatureExtractor
 
-        folder, trust = resolve(model), bool(model.spec.weights and model.spec.weights.trust_remote_code)
-        network = cls.network(folder, trust)
-        with explained(folder):
-            processor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
+        folder, network, processor = cls.prepared(model, AutoFeatureExtractor)
         rate = getattr(processor, "sampling_rate", None)
         if rate is None:
             raise CellFailed(f"{folder} is not an encoder of recordings: its {PROCESSOR} has no sampling_rate")

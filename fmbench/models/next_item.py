@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from fmbench.models.classical.recommenders import RECOMMENDATION
-from fmbench.models.loader import Identity
-from fmbench.suite.schema import Model, Spec
+from fmbench.models.loader import OwnModel
+from fmbench.suite.schema import Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,28 +27,13 @@ class NextItemSettings(Spec):
     negatives: int = Field(default=1024, ge=0, description="items drawn against the right ones of a batch; 0 for all")
 
 
-class NextItem:
+class NextItem(OwnModel):
     """What both loaders share."""
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["network"]] = "network"
     kinds: ClassVar[frozenset[str]] = RECOMMENDATION
     Settings: ClassVar[type[NextItemSettings]] = NextItemSettings
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("fmbench")
-
-    @classmethod
-    def load(cls, model: Model) -> NextItem:
-        return cls(model.settings)
 
 
 class GRU4Rec(NextItem):

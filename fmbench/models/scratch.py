@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from fmbench.models.loader import Identity
+from fmbench.models.loader import OwnModel
 from fmbench.suite.schema import Model, Spec
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ScratchSettings(Spec):
     crf: bool = Field(default=False, description="tags of a sentence by a linear-chain CRF instead of one by one")
 
 
-class ScratchNetwork:
+class ScratchNetwork(OwnModel):
     """A network that learns everything from the training rows; `trunk` builds it."""
 
     provides: ClassVar[Literal["network"]] = "network"
@@ -44,21 +44,6 @@ class ScratchNetwork:
             "tabular-regression",
         }
     )
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("fmbench")
-
-    @classmethod
-    def load(cls, model: Model) -> ScratchNetwork:
-        return cls(model.settings)
 
     def build(self) -> tuple[WordTokenizer, Any]:
         """A tokenizer and an untrained trunk; torch's random state decides the weights."""

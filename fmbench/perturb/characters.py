@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from fmbench.perturb.draws import OF_LETTERS, OF_WORDS, Stream, count, pick, picks
@@ -44,12 +45,17 @@ _NEAR = neighbours()
 
 def slips(text: str, rng: Stream, severity: int) -> str:
     """A share of the letters a-z, each replaced by the letter of a key beside it."""
-    places = [i for i, letter in enumerate(text) if letter in _NEAR]
+    return _exchanged(text, _NEAR, rng, severity)
+
+
+def _exchanged(text: str, others: Mapping[str, Sequence[str]], rng: Stream, severity: int) -> str:
+    """A share of the letters that have `others`, each replaced by one of them."""
+    places = [i for i, letter in enumerate(text) if letter in others]
     if not places:
         return text
     letters = list(text)
     for j, u in picks(rng, len(places), count(len(places), OF_LETTERS[severity])):
-        letters[places[j]] = pick(_NEAR[letters[places[j]]], u)
+        letters[places[j]] = pick(others[letters[places[j]]], u)
     return "".join(letters)
 
 
@@ -140,13 +146,7 @@ def ocr(text: str, rng: Stream, severity: int) -> str:
 @in_letters()
 def homoglyphs(text: str, rng: Stream, severity: int) -> str:
     """Latin letters replaced by Cyrillic, Greek or Armenian ones that look the same."""
-    places = [i for i, letter in enumerate(text) if letter in _TWINS]
-    if not places:
-        return text
-    letters = list(text)
-    for j, u in picks(rng, len(places), count(len(places), OF_LETTERS[severity])):
-        letters[places[j]] = pick(_TWINS[letters[places[j]]], u)
-    return "".join(letters)
+    return _exchanged(text, _TWINS, rng, severity)
 
 
 @cache

@@ -23,7 +23,7 @@ from fmbench.measure.quality import score
 from fmbench.measure.scene import Collects, Elsewhere, Scene, Times
 from fmbench.models.loader import Identity
 from fmbench.registry import ADAPTATIONS, KINDS, LOADERS, MEASURES, METRICS
-from fmbench.run.chance import chance_level
+from fmbench.run.chance import ChanceLevels
 from fmbench.run.environment import Moment, environment, moment
 from fmbench.run.identity import main_metrics
 from fmbench.run.measures import Answers, measured_by, measures_of, stored_of
@@ -60,12 +60,14 @@ class Host:
         threads: of each of them; None leaves it to the libraries.
         clock: `time.monotonic`, without the time in which the process was stopped for the sake of others.
         alone: a context in which no other cell of this run is computed.
+        chances: chance levels of the tasks it has seen.
     """
 
     workers: int = 1
     threads: int | None = None
     clock: Callable[[], float] = time.monotonic
     alone: Callable[[], AbstractContextManager[None]] = nullcontext
+    chances: ChanceLevels = field(default_factory=ChanceLevels)
 
     def environment(self, device: str, before: Moment | None = None) -> dict[str, Any]:
         """Machine, packages, device, threads and workers, for the result; `before` is when the cell began."""
@@ -220,7 +222,7 @@ def _result(suite: Suite, job: Job, device: str, started_at: datetime, seconds: 
             labels=list(data.labels),
             notes=list(data.notes),
             ceiling=dict(data.ceiling) or None,
-            chance=chance_level(cell.task, data, main_metrics(cell)[0]),
+            chance=host.chances.of(cell.task, data, main_metrics(cell)[0]),
         ),
         model_info=_model_info(job.identity, None),
         settings=settings_of(cell),

@@ -60,13 +60,14 @@ def across_seeds(
     k = len(seed_scores)
     if k == 1:
         return percentile(resampled, level, f"bootstrap over {what}; 1 seed, training variance unknown")
-    scores = np.array(seed_scores)
-    mean = float(scores.mean())
-    seeds, items = mean_t(scores, level), percentile(resampled, level, f"bootstrap over {what}, t over {k} seeds")
+    mean, seeds = float(np.mean(seed_scores)), mean_t(seed_scores, level)
+    return joined(mean, seeds.high - mean, percentile(resampled, level, f"bootstrap over {what}, t over {k} seeds"))
+
+
+def joined(mean: float, half: float, items: Interval) -> Interval:
+    """The interval of the items with another arm of `half` the width on both sides, added in quadrature (MOVER)."""
     return Interval(
-        mean - float(np.hypot(mean - seeds.low, mean - items.low)),
-        mean + float(np.hypot(seeds.high - mean, items.high - mean)),
-        items.method,
+        mean - float(np.hypot(half, mean - items.low)), mean + float(np.hypot(half, items.high - mean)), items.method
     )
 
 

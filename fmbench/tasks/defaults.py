@@ -19,7 +19,10 @@ class NoOptions(Spec):
 
 
 class Defaults:
-    """Rows are read as they are, inputs are their fields, a model's answers become predictions one by one."""
+    """Rows are read as they are, inputs are their fields, a model's answers become predictions one by one.
+
+    There are no labels unless a kind says which, an output a label, and any train split will do.
+    """
 
     raw_fields: ClassVar[tuple[str, ...] | None] = None
     optional_fields: ClassVar[tuple[str, ...]] = ()
@@ -36,6 +39,18 @@ class Defaults:
         splits: dict[str, Columns], side: dict[str, Columns], options: Any, split: Split
     ) -> tuple[dict[str, Columns], list[str]]:
         return splits, []
+
+    @staticmethod
+    def labels(train: Columns) -> tuple[str, ...]:
+        return ()
+
+    @staticmethod
+    def degenerate(train: Columns, labels: tuple[str, ...]) -> str | None:
+        return None
+
+    @staticmethod
+    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
+        return tuple(labels)
 
     @staticmethod
     def score_range(train: Columns) -> tuple[float, float] | None:

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from fmbench.data.images import image_problem
 from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.image_classification import ImageClassification
-from fmbench.tasks.media import Decoded, ImageOptions, class_labels, contents
+from fmbench.tasks.labels import class_labels
+from fmbench.tasks.media import Decoded, ImageOptions, contents
 from fmbench.tasks.texts import text_problems
 
 
@@ -24,9 +24,9 @@ class ImageTextClassification(ImageClassification):
     input_fields: ClassVar[tuple[str, ...]] = ("image", "text")
     modality: ClassVar[str | None] = "text"
 
-    @staticmethod
-    def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
-        images, problems = contents(rows, "image", image_problem)
+    @classmethod
+    def conform(cls, rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
+        images, problems = contents(rows, "image", cls.file_problem)
         labels, others = class_labels(rows)
         problems = problems + text_problems(rows, ("text",)) + others
         return {**rows.columns, "image": images, "label": labels}, problems

@@ -120,17 +120,6 @@ def _name(value: Any) -> str:
     return path if isinstance(path, str) else ""
 
 
-def class_labels(rows: Rows, field: str = "label") -> tuple[list[str], list[Problem]]:
-    """Labels as strings, and the problems of those that are none."""
-    labels = []
-    problems = []
-    for i, label in enumerate(rows.columns[field]):
-        if label is None or label != label or isinstance(label, list | dict) or not str(label).strip():
-            problems.append(Problem("the label is empty or not a word", rows.place(i)))
-        labels.append(str(label).strip())
-    return labels, problems
-
-
 def resized_note(splits: dict[str, dict[str, list[Any]]], options: ImageOptions) -> list[str]:
     """How many images models do not see as they are."""
     height, width, _ = options.shape

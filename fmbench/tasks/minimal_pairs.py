@@ -56,10 +56,6 @@ class MinimalPairs(Defaults):
         return list(rows["answer"])
 
     @staticmethod
-    def degenerate(train: dict[str, list[Any]], labels: tuple[str, ...]) -> str | None:
-        return None
-
-    @staticmethod
     def outputs(labels: Sequence[str]) -> tuple[str, ...]:
         return LABELS
 

@@ -15,6 +15,8 @@ from fmbench.errors import Problem
 from fmbench.suite.schema import Spec, Split
 from fmbench.tasks.defaults import Columns, Defaults
 from fmbench.tasks.kind import Readout, Target
+from fmbench.tasks.labels import undeclared
+from fmbench.tasks.stored import stored_scores
 from fmbench.tasks.texts import PAIR, one_or_two_texts, text_problems
 
 
@@ -75,12 +77,7 @@ class MultiLabelClassification(Defaults):
         seen = set(chain.from_iterable(train["labels"]))
         if not seen:
             return "the train split has no label at all, so there is nothing to learn"
-        outside = sorted(seen - set(labels))
-        return f"the train split has labels that are not declared: {', '.join(outside[:5])}" if outside else None
-
-    @staticmethod
-    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
-        return tuple(labels)
+        return undeclared(seen, labels)
 
     @classmethod
     def inputs(cls, table: pa.Table) -> list[Any]:
@@ -97,8 +94,7 @@ class MultiLabelClassification(Defaults):
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
         chosen = [[labels[int(i)] for i in np.flatnonzero(row >= 0.5)] for row in scores]
-        flat = pa.array(np.ascontiguousarray(scores, dtype=np.float32).ravel())
-        return pa.array(chosen, pa.list_(pa.string())), pa.FixedSizeListArray.from_arrays(flat, scores.shape[1])
+        return pa.array(chosen, pa.list_(pa.string())), stored_scores(scores)
 
 
 def _set_of(labels: str | list[str], separator: str) -> list[str]:

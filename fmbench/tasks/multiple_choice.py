@@ -13,6 +13,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.kind import Readout, Target
+from fmbench.tasks.stored import stored_scores
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -71,14 +72,6 @@ class MultipleChoice(Defaults):
     def strata(rows: dict[str, list[Any]]) -> list[str]:
         return list(rows["answer"])
 
-    @staticmethod
-    def degenerate(train: dict[str, list[Any]], labels: tuple[str, ...]) -> str | None:
-        return None
-
-    @staticmethod
-    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
-        return tuple(labels)
-
     @classmethod
     def inputs(cls, table: pa.Table) -> list[Any]:
         questions, choices = table["question"].to_pylist(), table["choices"].to_pylist()
@@ -100,8 +93,7 @@ class MultipleChoice(Defaults):
         total = padded.sum(axis=1, keepdims=True)
         padded = np.where(total > 0, padded / np.where(total > 0, total, 1), 0.0)
         prediction = pa.array([LETTERS[i] for i in padded.argmax(axis=1)], pa.string())
-        flat = pa.array(np.ascontiguousarray(padded, dtype=np.float32).ravel())
-        return prediction, pa.FixedSizeListArray.from_arrays(flat, width)
+        return prediction, stored_scores(padded)
 
 
 def _choices(value: Any) -> list[str] | None:

@@ -13,6 +13,7 @@ from fmbench.errors import Problem
 from fmbench.tasks.catalogue import names
 from fmbench.tasks.defaults import Columns, Defaults
 from fmbench.tasks.kind import Readout, Target
+from fmbench.tasks.stored import predicted_numbers
 from fmbench.tasks.texts import number
 
 
@@ -41,10 +42,6 @@ class RatingPrediction(Defaults):
         return {**rows.columns, **columns}, problems
 
     @staticmethod
-    def labels(train: Columns) -> tuple[str, ...]:
-        return ()
-
-    @staticmethod
     def score_range(train: Columns) -> tuple[float, float] | None:
         return min(train["rating"]), max(train["rating"])
 
@@ -69,5 +66,4 @@ class RatingPrediction(Defaults):
 
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
-        prediction = pa.array(np.ascontiguousarray(scores[:, 0], dtype=np.float64))
-        return prediction, pa.FixedSizeListArray.from_arrays(prediction.cast(pa.float32()), 1)
+        return predicted_numbers(scores)

@@ -80,16 +80,8 @@ class Retrieval(Defaults):
         return found, notes
 
     @staticmethod
-    def labels(train: Columns) -> tuple[str, ...]:
-        return ()
-
-    @staticmethod
     def strata(rows: Columns) -> list[str]:
         return [""] * len(rows["query"])
-
-    @staticmethod
-    def degenerate(train: Columns, labels: tuple[str, ...]) -> str | None:
-        return None
 
     @staticmethod
     def outputs(labels: Sequence[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.kind import Readout, Target
+from fmbench.tasks.stored import predicted_numbers
 from fmbench.tasks.texts import one_score, score_column, score_strata, text_problems
 
 
@@ -28,10 +29,6 @@ class ScoredTexts(Defaults):
         scores, problems = score_column(rows)
         problems = text_problems(rows, (*cls.input_fields, *cls.optional_fields)) + problems
         return {**rows.columns, "score": scores}, problems
-
-    @staticmethod
-    def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
-        return ()
 
     @staticmethod
     def score_range(train: dict[str, list[Any]]) -> tuple[float, float] | None:
@@ -55,8 +52,7 @@ class ScoredTexts(Defaults):
 
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
-        prediction = pa.array(np.ascontiguousarray(scores[:, 0], dtype=np.float64))
-        return prediction, pa.FixedSizeListArray.from_arrays(prediction.cast(pa.float32()), 1)
+        return predicted_numbers(scores)
 
 
 class SentenceSimilarity(ScoredTexts):

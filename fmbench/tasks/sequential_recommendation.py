@@ -99,10 +99,6 @@ class SequentialRecommendation(Defaults):
         return rows, notes
 
     @staticmethod
-    def labels(train: Columns) -> tuple[str, ...]:
-        return ()
-
-    @staticmethod
     def strata(rows: Columns) -> list[str]:
         return [""] * len(rows["user"])
 

@@ -12,6 +12,8 @@ from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.kind import IGNORED, Readout, Target
+from fmbench.tasks.labels import class_labels, undeclared
+from fmbench.tasks.stored import stored_scores
 from fmbench.tasks.texts import PAIR, one_or_two_texts, text_problems
 
 
@@ -30,13 +32,8 @@ class TextClassification(Defaults):
 
     @staticmethod
     def conform(rows: Rows) -> tuple[dict[str, list[Any]], list[Problem]]:
-        problems = text_problems(rows, ("text", PAIR))
-        labels = []
-        for i, label in enumerate(rows.columns["label"]):
-            if label is None or label != label or isinstance(label, list | dict) or not str(label).strip():
-                problems.append(Problem("the label is empty or not a word", rows.place(i)))
-            labels.append(str(label).strip())
-        return {**rows.columns, "label": labels}, problems
+        labels, problems = class_labels(rows)
+        return {**rows.columns, "label": labels}, text_problems(rows, ("text", PAIR)) + problems
 
     @staticmethod
     def labels(train: dict[str, list[Any]]) -> tuple[str, ...]:
@@ -51,14 +48,7 @@ class TextClassification(Defaults):
         seen = set(train["label"])
         if len(seen) < 2:
             return f"the train split has only one class ({next(iter(seen))!r}), so there is nothing to learn"
-        outside = sorted(seen - set(labels))
-        if outside:
-            return f"the train split has labels that are not declared: {', '.join(outside[:5])}"
-        return None
-
-    @staticmethod
-    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
-        return tuple(labels)
+        return undeclared(seen, labels)
 
     @classmethod
     def inputs(cls, table: pa.Table) -> list[Any]:
@@ -72,5 +62,4 @@ class TextClassification(Defaults):
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:
         prediction = pa.array([labels[i] for i in scores.argmax(axis=1)], pa.string())
-        flat = pa.array(np.ascontiguousarray(scores, dtype=np.float32).ravel())
-        return prediction, pa.FixedSizeListArray.from_arrays(flat, scores.shape[1])
+        return prediction, stored_scores(scores)

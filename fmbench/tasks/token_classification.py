@@ -13,6 +13,7 @@ from fmbench.data.rows import Rows
 from fmbench.errors import Problem
 from fmbench.tasks.defaults import Defaults
 from fmbench.tasks.kind import IGNORED, Readout, Target
+from fmbench.tasks.labels import undeclared
 from fmbench.tasks.tags import iob2, is_tag, spans
 
 
@@ -60,10 +61,7 @@ class TokenClassification(Defaults):
         seen = set(TokenClassification.labels(train))
         if not seen:
             return "the train split has no entity, so there is nothing to learn"
-        outside = sorted(seen - set(labels))
-        if outside:
-            return f"the train split has entity types that are not declared: {', '.join(outside[:5])}"
-        return None
+        return undeclared(seen, labels, "entity types")
 
     @staticmethod
     def outputs(labels: Sequence[str]) -> tuple[str, ...]:

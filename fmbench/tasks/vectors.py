@@ -29,10 +29,6 @@ class Vectors(Defaults):
         gold = np.asarray(train[cls.label_field], dtype=np.float64)
         return "the train split has one and the same target in every row" if (gold == gold[0]).all() else None
 
-    @staticmethod
-    def outputs(labels: Sequence[str]) -> tuple[str, ...]:
-        return tuple(labels)
-
     @classmethod
     def targets(cls, table: pa.Table, labels: Sequence[str]) -> np.ndarray:
         flat = table[cls.label_field].combine_chunks().flatten().to_numpy(zero_copy_only=False)

@@ -262,7 +262,8 @@ def test_a_changed_array_in_a_baseline_is_damage(report: Path, tmp_path: Path, c
     [
         (["gate", "absent", "R"], 3, "absent: no baseline here; save one with: fmbench baseline save"),
         (["gate", "R", "absent"], 2, "absent: no such report folder"),
-        (["compare", "absent", "R"], 2, "absent: no such report folder"),
+        (["compare", "absent", "R"], 3, "absent: no baseline here; save one with: fmbench baseline save"),
+        (["compare", "R", "absent"], 2, "absent: no such report folder"),
         (["gate", "R", "R", "--margin", "x"], 2, "--margin x: expected a number above 0"),
         (["gate", "R", "R", "--margin", "0"], 2, "--margin 0: expected a number above 0"),
         (["gate", "R", "R", "--margin", "acuracy=0.1"], 2, "did you mean 'accuracy'?"),

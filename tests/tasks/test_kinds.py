@@ -17,7 +17,6 @@ from fmbench.errors import InputError
 from fmbench.registry import KINDS, METRICS
 from fmbench.tasks.examples import Examples, model_inputs, n_targets
 from fmbench.tasks.kind import IGNORED, Kind, clean, of_pass, passed, predictions_table
-from fmbench.tasks.tags import iob2, spans
 
 
 @dataclass(frozen=True)
@@ -243,31 +242,12 @@ def test_certain_scores_of_the_targets_decode_to_the_gold(name: str) -> None:
     assert len(prediction) == len(stored) == len(table)
 
 
-@every_kind_of_classes
-def test_the_order_of_the_label_space_is_the_order_of_the_outputs(name: str) -> None:
-    kind, table = conformed(name)
-    labels = SAMPLES[name].labels[::-1]
-    targets = kind.targets(table, labels)
-    prediction, _ = kind.decode(one_hot(targets, len(kind.outputs(labels))), table, labels)
-    assert prediction.to_pylist() == table[kind.label_field].to_pylist()
-    assert (targets != kind.targets(table, SAMPLES[name].labels)).any()
-
-
-@every_kind_of_classes
-def test_labels_outside_of_the_label_space_are_ignored(name: str) -> None:
-    kind, table = conformed(name)
-    targets = kind.targets(table, SAMPLES[name].fewer)
-    assert (targets == IGNORED).tolist() == SAMPLES[name].ignored
-    assert targets.max() < len(kind.outputs(SAMPLES[name].fewer))
-    assert kind.targets(table.slice(0, 0), SAMPLES[name].labels).shape == (0,)
-
-
 @pytest.mark.parametrize(("name", "values", "message"), WRONG)
 def test_a_wrong_row_is_named_by_file_and_line(name: str, values: tuple[Any, ...], message: str) -> None:
     kind: Kind = KINDS[name]
     columns = {key: [*SAMPLES[name].columns[key], value] for key, value in zip(kind.fields, values, strict=True)}
     lines = [2 * i + 2 for i in range(len(columns[kind.label_field]))]
-    _, problems = kind.conform(Rows(columns, "folder/train.tsv", lines))
+    _, problems = kind.conform(Rows(columns, "folder/train.tsv", lines=lines))
     assert [str(problem.place) for problem in problems] == [f"folder/train.tsv:{lines[-1]}"]
     assert str(problems[0]).startswith(f"folder/train.tsv:{lines[-1]}: {message}")
     _, without_lines = kind.conform(Rows(columns, "train.parquet"))
@@ -279,7 +259,7 @@ def test_every_wrong_row_is_named(name: str) -> None:
     kind: Kind = KINDS[name]
     values, _ = SAMPLES[name].wrong[0]
     columns = {key: [value] * 30 for key, value in zip(kind.fields, values, strict=True)}
-    _, problems = kind.conform(Rows(columns, "train.tsv", range(1, 31)))
+    _, problems = kind.conform(Rows(columns, "train.tsv", lines=range(1, 31)))
     assert [problem.place.line for problem in problems if problem.place] == list(range(1, 31))
 
 
@@ -292,7 +272,7 @@ cells = st.one_of(anything, st.lists(anything, max_size=3), st.dictionaries(st.j
 def test_whatever_the_rows_hold_they_conform_or_are_named(name: str, rows: list[tuple[Any, Any, Any]]) -> None:
     kind: Kind = KINDS[name]
     columns = {key: list(values) for key, values in zip(kind.fields, zip(*rows, strict=True), strict=False)}
-    good, problems = kind.conform(Rows(columns, "any.jsonl", range(1, len(rows) + 1)))
+    good, problems = kind.conform(Rows(columns, "any.jsonl", lines=range(1, len(rows) + 1)))
     assert all(problem.place and problem.place.line for problem in problems)
     if not problems:
         labels = kind.labels(good)
@@ -318,26 +298,6 @@ def test_strata_name_one_stratum_a_row(name: str) -> None:
         "minimal-pairs": ["better", "better"],
     }
     assert strata == expected[name]
-
-
-@every_kind
-def test_rows_from_which_nothing_can_be_learned(name: str) -> None:
-    kind, table = conformed(name)
-    sample = SAMPLES[name]
-    assert kind.degenerate(table.to_pydict(), sample.labels) is None
-    if not sample.nothing_to_learn:
-        return
-    reason = kind.degenerate(sample.nothing_to_learn, sample.labels)
-    assert reason and "nothing to learn" in reason
-
-
-@every_kind_of_classes
-def test_labels_of_train_must_be_declared(name: str) -> None:
-    kind, table = conformed(name)
-    sample = SAMPLES[name]
-    undeclared = kind.degenerate(table.to_pydict(), sample.fewer)
-    (missing,) = set(sample.labels) - set(sample.fewer)
-    assert undeclared and undeclared.endswith(f"not declared: {missing}")
 
 
 @every_kind
@@ -385,83 +345,8 @@ def test_a_column_never_takes_the_place_of_a_prediction(name: str, column: str) 
         predictions_table(kind, table, scores, labels)
 
 
-def test_text_scores_are_stored_whole_and_tag_scores_as_the_best() -> None:
-    kind, table = conformed("text-classification")
-    probabilities = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.0, 1.0, 0.0]])
-    prediction, stored = kind.decode(probabilities, table, ("a", "b", "c"))
-    assert prediction.to_pylist() == ["b", "a", "c", "b"]
-    np.testing.assert_allclose(stored.to_pylist(), probabilities, rtol=1e-6)
-    kind, table = conformed("token-classification")
-    probabilities = np.full((10, 5), 0.1)
-    probabilities[np.arange(10), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]] = 0.6
-    prediction, stored = kind.decode(probabilities, table, ("LOC", "PER"))
-    assert prediction.to_pylist() == [
-        ["O", "B-LOC", "I-LOC", "B-PER"],
-        ["I-PER"],
-        ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"],
-    ]
-    np.testing.assert_allclose(np.concatenate(stored.to_pylist()), [0.6] * 10, rtol=1e-6)
-
-
-def test_tags_of_any_scheme_are_kept_as_iob2() -> None:
-    _, table = conformed("token-classification")
-    assert table["tags"].to_pylist() == [
-        ["B-PER", "I-PER", "O", "B-PER"],
-        ["O"],
-        ["B-LOC", "I-LOC", "B-LOC", "O", "B-LOC"],
-    ]
-
-
-tags = st.lists(st.sampled_from(["O", "B-a", "I-a", "B-b", "I-b", "E-b", "S-a"]), min_size=1, max_size=9)
-
-
-@given(st.lists(tags, min_size=1, max_size=8))
-def test_sentences_of_any_lengths_keep_their_rows(sentences: list[list[str]]) -> None:
-    kind: Kind = KINDS["token-classification"]
-    tokens = [[f"w{i}" for i in range(len(sentence))] for sentence in sentences]
-    columns, problems = kind.conform(Rows({"tokens": tokens, "tags": sentences}, "any.conll"))
-    assert not problems
-    assert columns["tags"] == [iob2(spans(sentence), len(sentence)) for sentence in sentences]
-    labels = ("a", "b")
-    for table in (pa.table(columns), pa.table(columns).slice(1)):
-        scores = one_hot(kind.targets(table, labels), len(kind.outputs(labels)))
-        prediction, stored = kind.decode(scores, table, labels)
-        assert prediction.to_pylist() == table["tags"].to_pylist()
-        assert [len(row) for row in stored.to_pylist()] == [len(row) for row in table["tokens"].to_pylist()]
-
-
-def test_scores_are_numbers_in_single_precision_however_they_are_written() -> None:
-    _, table = conformed("sentence-similarity")
-    assert table["score"].to_pylist() == [3.5, 1.0, 2.25, 5.0]
-    written = ["3.4", 3.4, float(np.float32(3.4)), "3.40000000000000", "34e-1"]
-    rows = {"sentence1": ["a"] * 5, "sentence2": ["b"] * 5, "score": written}
-    columns, problems = KINDS["sentence-similarity"].conform(Rows(rows, "any.csv"))
-    assert not problems
-    assert columns["score"] == [3.4] * 5
-
-
-def test_gold_and_predicted_scores_are_stored_in_double_precision() -> None:
-    kind, table = conformed("sentence-similarity")
-    predicted = np.array([[0.1], [-1 / 3], [0.5], [1e-9]], dtype=np.float32)
-    found = predictions_table(kind, table, predicted, ())
-    assert (found["gold"].type, found["prediction"].type) == (pa.float64(), pa.float64())
-    assert found["prediction"].to_pylist() == predicted[:, 0].astype(np.float64).tolist()
-    assert found["scores"].to_pylist() == predicted.tolist()
-
-
 def test_the_range_of_scores_is_that_of_train_and_classes_have_none() -> None:
     for name in SAMPLES:
         kind = KINDS[name]
         _, table = conformed(name)
         assert kind.score_range(table.to_pydict()) == ((1.0, 5.0) if kind.target == "score" else None)
-
-
-@given(st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=200))
-def test_strata_of_scores_follow_their_order_and_are_even(scores: list[float]) -> None:
-    strata = [int(name.split()[0]) for name in KINDS["sentence-similarity"].strata({"score": scores})]
-    ordered = sorted(zip(scores, strata, strict=True))
-    assert [stratum for _, stratum in ordered] == sorted(strata)
-    assert len(set(ordered)) == len(set(scores)), "equal scores share a stratum"
-    if len(set(scores)) == len(scores) >= 10:
-        counts = np.bincount(strata, minlength=10)
-        assert counts.max() - counts.min() <= 1 + len(scores) // 10

@@ -96,7 +96,7 @@ def test_all_that_is_wrong_is_told_with_its_place() -> None:
         "text": ["fine", "a", "b", "c", "d", " ", "e"],
         "label": ["x", "x", "y", "x", "x", "x", ""],
     }
-    _, problems = KINDS["image-text-classification"].conform(Rows(columns, "list.csv", range(2, 9)))
+    _, problems = KINDS["image-text-classification"].conform(Rows(columns, "list.csv", lines=range(2, 9)))
     assert [str(problem) for problem in problems] == [
         "list.csv:3: the image cannot be read: neither the bytes nor the path of a file",
         "list.csv:4: the image cannot be read: neither the bytes nor the path of a file",

@@ -117,7 +117,7 @@ def test_nobody_long_enough_is_an_error(tmp_path: Path) -> None:
 )
 def test_a_wrong_row_is_named_by_file_and_line(kind: str, row: dict[str, Any], message: str) -> None:
     columns = {name: [value] * 30 for name, value in row.items()}
-    _, problems = KINDS[kind].conform(Rows(columns, "log.csv", range(2, 32)))
+    _, problems = KINDS[kind].conform(Rows(columns, "log.csv", lines=range(2, 32)))
     assert len(problems) == 30
     assert str(problems[0]).startswith(f"log.csv:2: {message}")
 
@@ -132,7 +132,7 @@ def test_whatever_the_rows_hold_they_conform_or_are_named(name: str, rows: list[
     kind = KINDS[name]
     fields = dict.fromkeys([*kind.raw_fields, *kind.optional_fields])
     columns = {key: list(values) for key, values in zip(fields, zip(*rows, strict=True), strict=False)}
-    good, problems = kind.conform(Rows(columns, "any.jsonl", range(1, len(rows) + 1)))
+    good, problems = kind.conform(Rows(columns, "any.jsonl", lines=range(1, len(rows) + 1)))
     assert all(problem.place and problem.place.line for problem in problems)
     if not problems:
         assert kind.conform(Rows(good, "again.jsonl")) == (good, [])

@@ -26,7 +26,7 @@ CELLS: list[dict[str, Any]] = [
 
 def assembled(cells: list[dict[str, Any]], **options: Any) -> tuple[dict[str, dict[str, list[Any]]], list[str]]:
     labels = [str(i % 2) for i in range(len(cells))]
-    rows = Rows({"features": copy.deepcopy(cells), "label": labels}, "t.csv", range(2, len(cells) + 2))
+    rows = Rows({"features": copy.deepcopy(cells), "label": labels}, "t.csv", lines=range(2, len(cells) + 2))
     columns, problems = KIND.conform(rows)
     assert not problems
     return KIND.assemble({"train": columns}, {}, TableOptions(**options), Split(test=0.25, validation=0.34))
@@ -72,7 +72,9 @@ def test_missing_cells_are_refused_by_row_and_column_unless_allowed(missing: Any
 
 
 def test_cells_that_no_table_can_hold_are_named() -> None:
-    rows = Rows({"features": [{"a": [1]}, {"a": float("inf")}, 7], "label": ["x", "y", "x"]}, "t.jsonl", [1, 2, 3])
+    rows = Rows(
+        {"features": [{"a": [1]}, {"a": float("inf")}, 7], "label": ["x", "y", "x"]}, "t.jsonl", lines=[1, 2, 3]
+    )
     _, problems = KIND.conform(rows)
     assert [str(problem) for problem in problems] == [
         "t.jsonl:1: column 'a' is neither a number nor a text: '[1]'",

@@ -22,7 +22,7 @@ Columns = dict[str, list[Any]]
 
 def series(columns: Columns, split: Split | None = None, **options: Any) -> tuple[dict[str, Columns], list[str]]:
     n = len(next(iter(columns.values())))
-    rows = Rows({"others": [{} for _ in range(n)], **columns}, "s.csv", range(2, n + 2))
+    rows = Rows({"others": [{} for _ in range(n)], **columns}, "s.csv", lines=range(2, n + 2))
     conformed, problems = SERIES.conform(rows)
     assert not problems
     return SERIES.assemble({"train": conformed}, {}, SeriesOptions(**options), split or Split())
@@ -96,7 +96,7 @@ def test_gaps_may_be_filled_with_the_value_before_and_doubles_left_out() -> None
 def paths(rows: list[tuple[Any, ...]], **options: Any) -> dict[str, Columns]:
     names = ("frame", "agent", "x", "y")
     columns = {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
-    conformed, problems = PATHS.conform(Rows(columns, "hall.txt", range(1, len(rows) + 1)))
+    conformed, problems = PATHS.conform(Rows(columns, "hall.txt", lines=range(1, len(rows) + 1)))
     assert not problems
     both = {"train": conformed, "validation": conformed, "test": conformed}
     found, _ = PATHS.assemble(both, {}, TrajectoryOptions(observed=2, predicted=2, **options), Split())
@@ -116,7 +116,7 @@ def test_trajectories_are_of_agents_that_are_there_throughout() -> None:
 
 def test_wrong_rows_of_trajectories_are_named() -> None:
     columns = {"frame": [1, 1, "x"], "agent": ["a", "a", "b"], "x": [0, 0, 0], "y": [0, 0, float("nan")]}
-    _, problems = PATHS.conform(Rows(columns, "hall.txt", [1, 2, 3]))
+    _, problems = PATHS.conform(Rows(columns, "hall.txt", lines=[1, 2, 3]))
     assert [str(problem) for problem in problems] == [
         "hall.txt:3: frame is not a number: 'x'",
         "hall.txt:3: y is not a number: nan",

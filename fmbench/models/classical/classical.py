@@ -7,34 +7,18 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from fmbench.models.loader import Identity
-from fmbench.suite.schema import Model, Spec
+from fmbench.models.loader import OwnModel
+from fmbench.suite.schema import Spec
 
 
-class Classical:
+class Classical(OwnModel):
     """A model without weights of its own, that fits itself."""
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["baseline"]] = "baseline"
-    source: ClassVar[str] = "fmbench"
 
     class Settings(Spec):
         """The model has nothing to set."""
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @classmethod
-    def identity(cls, model: Model) -> Identity:
-        return Identity(cls.source)
-
-    @classmethod
-    def load(cls, model: Model) -> Any:
-        return cls(model.settings)
 
 
 class Predicts:

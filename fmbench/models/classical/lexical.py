@@ -5,48 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from fmbench.models.loader import Identity
+from fmbench.models.classical.classical import Classical
 from fmbench.models.ranking import Ranker, document_ranker
-from fmbench.suite.schema import Model, Spec
+from fmbench.suite.schema import Spec
 from fmbench.tasks.examples import Examples
 
 _WORDS = re.compile(r"\w+")
 
 
-class BM25:
+class BM25(Classical):
     """Okapi BM25 with Lucene's inverse document frequency (Robertson and Zaragoza 2009; Kamphuis et al. 2020).
 
     Lower-cased words, English stop words left out, no stemming. A document that shares no word is not returned.
     """
 
-    version: ClassVar[int] = 1
-    provides: ClassVar[Literal["baseline"]] = "baseline"
     kinds: ClassVar[frozenset[str]] = frozenset({"retrieval"})
 
     class Settings(Spec):
         k1: float = Field(default=1.5, ge=0, description="how soon more of the same word stops to count")
         b: float = Field(default=0.75, ge=0, le=1, description="how much long documents are held back")
         stop_words: bool = Field(default=True, description="leave out scikit-learn's English stop words")
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("fmbench")
-
-    @classmethod
-    def load(cls, model: Model) -> BM25:
-        return cls(model.settings)
 
     def fit(self, data: Examples, seed: int) -> FittedLexical:
         vectorizer = _vectorizer("count", self.settings.stop_words)
@@ -64,13 +47,11 @@ class BM25:
 class TfidfRetrieval(BM25):
     """The cosine of TF-IDF vectors of words."""
 
+    source: ClassVar[str] = "scikit-learn"
+
     class Settings(Spec):
         sublinear_tf: bool = Field(default=True, description="1 + log of a term's count instead of the count")
         stop_words: bool = Field(default=True, description="leave out scikit-learn's English stop words")
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("scikit-learn")
 
     def fit(self, data: Examples, seed: int) -> FittedLexical:
         vectorizer = _vectorizer("tfidf", self.settings.stop_words, sublinear_tf=self.settings.sublinear_tf)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
-from fmbench.models.loader import Identity
-from fmbench.suite.schema import Model, Spec
+from fmbench.models.classical.classical import Classical
 from fmbench.tasks.examples import Examples, n_targets
 from fmbench.tasks.kind import IGNORED, Kind
 
 
-class Majority:
+class Majority(Classical):
     """Gives every target the shares of the classes in the training targets, or their mean score."""
 
-    version: ClassVar[int] = 1
-    provides: ClassVar[Literal["baseline"]] = "baseline"
     kinds: ClassVar[frozenset[str]] = frozenset(
         {
             "text-classification",
@@ -37,21 +34,6 @@ class Majority:
             "rating-prediction",
         }
     )
-
-    class Settings(Spec):
-        pass
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("fmbench")
-
-    @staticmethod
-    def load(model: Model) -> Majority:
-        return Majority()
 
     def fit(self, data: Examples, seed: int) -> FittedMajority:
         targets = data.targets(data.train)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from fmbench.models.loader import Identity
-from fmbench.suite.schema import Model, Spec
+from fmbench.models.classical.classical import Classical
+from fmbench.suite.schema import Spec
 from fmbench.tasks.examples import Examples
 from fmbench.tasks.kind import IGNORED
 
@@ -28,27 +28,10 @@ def evenly_lit(images: Sequence[np.ndarray]) -> np.ndarray:
     return (x - x.mean(axis=1, keepdims=True)) / (x.std(axis=1, keepdims=True) + 1e-6)
 
 
-class _Baseline:
+class _Baseline(Classical):
     """What loaders of scikit-learn models on media have in common."""
 
-    version: ClassVar[int] = 1
-    provides: ClassVar[Literal["baseline"]] = "baseline"
-    Settings: ClassVar[type[Spec]]
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("scikit-learn")
-
-    @classmethod
-    def load(cls, model: Model) -> Any:
-        return cls(model.settings)
+    source: ClassVar[str] = "scikit-learn"
 
 
 class PixelLogreg(_Baseline):

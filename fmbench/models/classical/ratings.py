@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from fmbench.models.loader import Identity
-from fmbench.suite.schema import Model, Spec
+from fmbench.models.classical.classical import Classical
+from fmbench.suite.schema import Spec
 from fmbench.tasks.examples import Examples
 
 
@@ -26,35 +26,18 @@ class Known:
         return users, np.array([self.items.get(item, -1) for _, item in pairs], dtype=np.int64)
 
 
-class BiasModel:
+class BiasModel(Classical):
     """mean + user's bias + item's bias, each shrunk towards 0 (Koren 2010, TKDD 4(1), section 2.1).
 
     The defaults are Koren's: items first, users on what they leave, once; more sweeps are alternating least squares.
     """
 
-    version: ClassVar[int] = 1
-    provides: ClassVar[Literal["baseline"]] = "baseline"
     kinds: ClassVar[frozenset[str]] = frozenset({"rating-prediction"})
 
     class Settings(Spec):
         user_ridge: float = Field(default=10.0, ge=0, description="ratings of bias 0 that are added to each user")
         item_ridge: float = Field(default=25.0, ge=0, description="and to each item")
         sweeps: int = Field(default=1, ge=1, description="over items and users")
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("fmbench")
-
-    @classmethod
-    def load(cls, model: Model) -> BiasModel:
-        return cls(model.settings)
 
     def fit(self, data: Examples, seed: int) -> FittedRatings:
         pairs, ratings = data.inputs(data.train), data.targets(data.train)

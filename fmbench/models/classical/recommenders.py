@@ -4,43 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from fmbench.models.loader import Identity
+from fmbench.models.classical.classical import Classical
 from fmbench.models.ranking import Ranker, item_ranker, n_items, sequences
-from fmbench.suite.schema import Model, Spec
+from fmbench.suite.schema import Spec
 from fmbench.tasks.examples import Examples
 
 RECOMMENDATION = frozenset({"sequential-recommendation", "sampled-recommendation"})
 
 
-class Recommender:
+class Recommender(Classical):
     """What the loaders of this file share."""
 
-    version: ClassVar[int] = 1
-    provides: ClassVar[Literal["baseline"]] = "baseline"
     kinds: ClassVar[frozenset[str]] = RECOMMENDATION
-
-    class Settings(Spec):
-        pass
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("fmbench")
-
-    @classmethod
-    def load(cls, model: Model) -> Recommender:
-        return cls(model.settings)
 
 
 @dataclass(frozen=True)

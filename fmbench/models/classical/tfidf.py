@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from fmbench.models.loader import Identity
-from fmbench.suite.schema import Model, Spec
+from fmbench.models.classical.classical import Classical
+from fmbench.suite.schema import Spec
 from fmbench.tasks.examples import Examples
 from fmbench.tasks.kind import IGNORED
 from fmbench.tasks.texts import joined
 
 
-class TfidfLogreg:
+class TfidfLogreg(Classical):
     """Word 1-2-grams and character 2-5-grams, sublinear TF-IDF, then a linear model.
 
     Classes by multinomial logistic regression, sets of classes by one a class, scores by ridge regression with the
     penalty 1 / C.
     """
 
-    version: ClassVar[int] = 1
-    provides: ClassVar[Literal["baseline"]] = "baseline"
     kinds: ClassVar[frozenset[str]] = frozenset(
         {
             "text-classification",
@@ -33,26 +31,12 @@ class TfidfLogreg:
             "tabular-regression",
         }
     )
+    source: ClassVar[str] = "scikit-learn"
 
     class Settings(Spec):
         C: float = Field(default=10.0, gt=0, description="inverse regularisation strength")
         word_ngrams: int = Field(default=2, ge=1, le=5)
         char_ngrams: int = Field(default=5, ge=0, le=8, description="longest character n-gram; 0 for none")
-
-    def __init__(self, settings: TfidfLogreg.Settings) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("scikit-learn")
-
-    @staticmethod
-    def load(model: Model) -> TfidfLogreg:
-        return TfidfLogreg(model.settings)
 
     def fit(self, data: Examples, seed: int) -> FittedTfidf:
         from sklearn.feature_extraction.text import TfidfVectorizer

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from fmbench.models.loader import Identity
-from fmbench.suite.schema import Model, Spec
+from fmbench.models.classical.classical import Classical
+from fmbench.models.options import option_shares
+from fmbench.suite.schema import Spec
 from fmbench.tasks.examples import Examples
 
 
-class TfidfCosine:
+class TfidfCosine(Classical):
     """Character n-grams or words, weighted by their inverse frequency in the training texts; no score is looked at."""
 
-    version: ClassVar[int] = 1
-    provides: ClassVar[Literal["baseline"]] = "baseline"
     kinds: ClassVar[frozenset[str]] = frozenset({"sentence-similarity", "multiple-choice"})
+    source: ClassVar[str] = "scikit-learn"
 
     class Settings(Spec):
         char_ngrams: int = Field(default=5, ge=0, le=8, description="longest character n-gram; 0 for whole words")
         sublinear_tf: bool = Field(default=True, description="1 + log of a term's count instead of the count")
-
-    def __init__(self, settings: TfidfCosine.Settings) -> None:
-        self.settings = settings
-
-    @staticmethod
-    def check(model: Model) -> list[str]:
-        return []
-
-    @staticmethod
-    def identity(model: Model) -> Identity:
-        return Identity("scikit-learn")
-
-    @staticmethod
-    def load(model: Model) -> TfidfCosine:
-        return TfidfCosine(model.settings)
 
     def fit(self, data: Examples, seed: int) -> FittedTfidfCosine:
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -67,10 +52,9 @@ class FittedTfidfCosine:
         return np.asarray(first.multiply(second).sum(axis=1), dtype=np.float64).reshape(-1, 1)
 
     def _options(self, inputs: Sequence[Any]) -> np.ndarray:
-        """[n, n_outputs]: options in proportion to exp(cosine with the question / 0.05)."""
-        scores = np.zeros((len(inputs), self.n_outputs))
-        for i, (question, *options) in enumerate(inputs):
+        """[n, n_outputs]: by the cosine of each option with the question."""
+        cosines = []
+        for question, *options in inputs:
             vectors = self.vectorizer.transform([question, *options[: self.n_outputs]])
-            cosines = (vectors[1:] @ vectors[0].T).toarray()[:, 0]
-            scores[i, : len(cosines)] = np.exp((cosines - cosines.max()) / 0.05)
-        return scores / scores.sum(axis=1, keepdims=True)
+            cosines.append((vectors[1:] @ vectors[0].T).toarray()[:, 0])
+        return option_shares(cosines, self.n_outputs)

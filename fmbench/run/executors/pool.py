@@ -35,10 +35,11 @@ class Pool:
 
     def run(self, suite: Suite, jobs: Sequence[Job], device: str, progress: Progress, finished: Finished) -> None:
         workers = self.workers if CAN_STOP or not suite.measures else 1
+        host = Host(workers, threads_each(workers))
         for job in jobs:
             if job.error is not None:
                 progress.cell_started(job.cell)
-                finished(job, *attempt(suite, job, device, lambda step: None, Host(workers, threads_each(workers))))
+                finished(job, *attempt(suite, job, device, lambda step: None, host))
         crew = _Crew(suite, [job for job in jobs if job.error is None], device, workers, progress, finished)
         try:
             crew.work()
