@@ -17,4 +17,8 @@ def check(suite: SuiteArgument, overrides: Overrides = None) -> None:
     cells = plan(loaded)
     out = console()
     out.print(plan_table(loaded, cells, datasets))
+    for name, data in datasets.items():
+        for note in data.notes:
+            if note.startswith("warning: "):
+                out.print(f"{name}: {note}", markup=False, highlight=False, soft_wrap=True)
     out.print(f"{suite}: good; {len(cells)} cells", markup=False, highlight=False)

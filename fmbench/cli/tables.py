@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fmbench.data.dataset import Dataset
 from fmbench.errors import one_line
-from fmbench.measure.measurement import percent
+from fmbench.measure.measurement import score
 from fmbench.run.result import Result
 from fmbench.suite.plan import Cell
 from fmbench.suite.schema import Suite
@@ -55,7 +55,7 @@ def result_table(results: Sequence[Result]) -> Table:
     for name in ("task", "model", "adaptation"):
         table.add_column(name)
     table.add_column("seed", justify="right")
-    table.add_column("metric, %  [95 % interval]")
+    table.add_column("metric  [95 % interval]")
     for name in ("n", "ex/s"):
         table.add_column(name, justify="right")
     for result in results:
@@ -65,7 +65,6 @@ def result_table(results: Sequence[Result]) -> Table:
             reason = escape(one_line(result.error.message)) if result.error else "no score"
             table.add_row(*names, f"[red]failed: {reason}[/red]", "", "")
             continue
-        score = f"{main.metric} {percent(main.value)} {escape(f'[{percent(main.low)}, {percent(main.high)}]')}"
         rate = f"{speed.value:,.0f}" if speed and speed.value is not None else ""
-        table.add_row(*names, score, f"{main.n:,}", rate)
+        table.add_row(*names, escape(score(main)), f"{main.n:,}", rate)
     return table

@@ -105,6 +105,8 @@ def audit(task: Task, data: Dataset) -> Audit:
     texts = {
         split: [_text(row) for row in zip(*(rows[n] for n in fields), strict=True)] for split, rows in columns.items()
     }
+    lists = [name for name in fields if _lists(columns["test"][name])]
+    measured = lists[0] if lists and kind.readout == "none" else fields[0]
     hashes = {split: row_hashes(rows, fields) for split, rows in columns.items()}
     skipped: dict[str, str] = {}
     near: tuple[Near, ...] = ()
@@ -131,7 +133,7 @@ def audit(task: Task, data: Dataset) -> Audit:
         data.notes,
         data.rows,
         classes,
-        {split: _quantiles([_length(values) for values in columns[split][fields[0]]]) for split in SPLITS},
+        {split: _quantiles([_length(values) for values in columns[split][measured]]) for split in SPLITS},
         {split: len(found) - len(np.unique(found)) for split, found in hashes.items()},
         {split: int(np.isin(hashes[split], hashes["train"]).sum()) for split in ("validation", "test")},
         near,

@@ -12,6 +12,8 @@ from fmbench.data.rows import Findings, Rows
 from fmbench.errors import Place, Problem, nearest
 
 Columns = Mapping[str, Sequence[Any]]
+NOT_A_LABEL = frozenset({"nan", "NaN"})
+"""What an empty label becomes on its way through a table of numbers."""
 
 
 class SplitChecks:
@@ -26,6 +28,7 @@ class SplitChecks:
         self.labels = tuple(labels) if labels and kind.target in ("class", "classes") else None
         self.notes: list[str] = []
         self._undeclared: dict[tuple[str, str], list[Any]] = {}
+        self._nan: list[Problem] = []
         self._ids, self._lines, self._files = array("q"), array("q"), list[tuple[int, str]]()
 
     def look(self, rows: Rows, columns: Columns) -> None:
@@ -33,6 +36,8 @@ class SplitChecks:
         self.notes += [note for note in rows.notes if note not in self.notes]
         if self.labels is not None and self.kind.label_field in columns:
             self._look_at_labels(rows, columns)
+        elif self.kind.target == "class":
+            self._look_for_nan(rows, columns.get(self.kind.label_field, ()))
         if "id" in columns and self.kind.raw_fields is None:
             if not self._files or self._files[-1][1] != rows.file:
                 self._files.append((len(self._ids), rows.file))
@@ -48,9 +53,16 @@ class SplitChecks:
             for label in set(self.kind.labels(one)) - declared:
                 self._undeclared.setdefault((rows.file, label), [rows.place(i), 0])[1] += 1
 
+    def _look_for_nan(self, rows: Rows, labels: Sequence[Any]) -> None:
+        if labels and isinstance(labels[0], str) and not NOT_A_LABEL.isdisjoint(labels):
+            what = "the label is {!r}: give the row one, leave it out, or declare it in `labels` if it is one"
+            places = ((label, rows.place(i)) for i, label in enumerate(labels) if label in NOT_A_LABEL)
+            self._nan += [Problem(what.format(label), place) for label, place in places]
+
     def problems(self) -> list[Problem]:
         """What was found, undeclared labels first."""
         found = Findings()
+        found.add(*self._nan)
         for (_, label), (place, n) in self._undeclared.items():
             of_rows = "" if n == 1 else f" ({n:,} rows of this file, this is the first)"
             what = f"the label {label!r} is not declared{of_rows}: `labels` has {_listed(self.labels or ())}"
@@ -97,6 +109,16 @@ def strange_labels(kind: Any, test: Columns, labels: Sequence[str]) -> Iterator[
     strange = set(kind.labels(test)) - set(labels)
     if strange:
         yield f"warning: labels of test that train does not show, so that none can be right: {_listed(sorted(strange))}"
+
+
+def similar_labels(labels: Sequence[str]) -> Iterator[str]:
+    """A warning if labels differ in case or blanks only, as those of one class with a slip do."""
+    alike: dict[str, list[str]] = {}
+    for label in labels:
+        alike.setdefault("".join(label.casefold().split()), []).append(label)
+    twins = [repr(label) for found in alike.values() if len(found) > 1 for label in found]
+    if twins:
+        yield f"warning: labels that differ in case or blanks only: {_listed(twins)}"
 
 
 def row_hashes(columns: Columns, fields: Sequence[str]) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fmbench.data.checks import SplitChecks, leaks, shared_groups, strange_labels
+from fmbench.data.checks import SplitChecks, leaks, shared_groups, similar_labels, strange_labels
 from fmbench.data.mapped import VERSION, Batch, MappedRows, batches, kept, numbered_ids, record_batch
 from fmbench.data.rows import SPLITS, Asked, Findings, RawData, Rows, Stream, within_limit
 from fmbench.data.splits import grouped, stratified
@@ -101,7 +101,7 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
         columns = {split: {name: values[:limit] for name, values in rows.items()} for split, rows in columns.items()}
         notes += (f"limited to the first {limit} rows of each split",)
     labels = tuple(task.spec.labels) if task.spec.labels else kind.labels(columns["train"])
-    problems = _check(task, kind, columns, labels)
+    problems = _check(task, kind, columns, labels, given)
     if problems:
         raise InputError(problems)
     observed = kind.score_range(columns["train"])
@@ -137,6 +137,7 @@ def _warnings(
         yield from shared_groups({split: columns[split] for split in SPLITS if split in given}, key)
     if task.spec.labels is None and labels and kind.target in ("class", "classes"):
         yield from strange_labels(kind, columns["test"], labels)
+        yield from similar_labels(labels)
 
 
 def present_fields(kind: Any, columns: Iterable[str]) -> list[str]:
@@ -336,9 +337,11 @@ def _all_test(columns: Mapping[str, Columns]) -> dict[str, Any]:
     return {"train": nothing, "validation": dict(nothing), "test": test}
 
 
-def _check(task: Task, kind: Any, columns: Mapping[str, Columns], labels: tuple[str, ...]) -> list[Problem]:
+def _check(
+    task: Task, kind: Any, columns: Mapping[str, Columns], labels: tuple[str, ...], given: Sequence[str]
+) -> list[Problem]:
     problems = [
-        Problem(f"task {task.name!r}: the {split} split has no rows", task.place)
+        Problem(f"task {task.name!r}: the {split} split has no rows{_too_few(task, columns, split, given)}", task.place)
         for split in SPLITS
         if not _length(columns[split]) and split not in kind.may_lack and (kind.trains or split == "test")
     ]
@@ -357,6 +360,20 @@ def _check(task: Task, kind: Any, columns: Mapping[str, Columns], labels: tuple[
                 continue
             problems.append(Problem(f"task {task.name!r}: {said}", task.place, nearest(str(key), have)))
     return problems
+
+
+def _too_few(task: Task, columns: Mapping[str, Columns], split: str, given: Sequence[str]) -> str:
+    """Why a split that is cut from train came out empty; nothing where it was not cut."""
+    if split == "train" or split in given:
+        return ""
+    key = task.spec.cluster_key
+    cut = [columns[name] for name in SPLITS if name == "train" or name not in given]
+    rows = sum(map(_length, cut))
+    what = "1 row is" if rows == 1 else f"{rows} rows are"
+    if key is not None and key in columns["train"]:
+        groups = len({str(value) for one in cut for value in one[key]})
+        what = f"{rows} rows of {groups} values of {key} are"
+    return f": {what} too few to cut it from train; name a file for it, or bring more rows"
 
 
 def _outside_range(spec: TaskFile, kind: Any, columns: Mapping[str, Columns]) -> str | None:

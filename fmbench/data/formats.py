@@ -223,6 +223,7 @@ def _pick(path: Path, wanted: Wanted, header: list[str] | None, width: int) -> d
             picks[field] = known.index(column)
         elif field in wanted.fields or wanted.names(field):
             have = f"the columns are {', '.join(known)}" if known else "it has no header, so give its number"
+            have += _other_delimiter(known)
             problems.append(
                 Problem(
                     f"no column {column!r} for the field {field!r}: {have}",
@@ -230,9 +231,25 @@ def _pick(path: Path, wanted: Wanted, header: list[str] | None, width: int) -> d
                     nearest(str(column), known),
                 )
             )
+    problems += _not_to_drop(path, wanted, known)
     if problems:
         raise InputError(problems)
     return picks
+
+
+def _other_delimiter(names: Sequence[str]) -> str:
+    """What to do about a header that is one column, but looks like several."""
+    found = [mark for mark in ";\t|," if len(names) == 1 and mark in names[0]]
+    return f"; set `delimiter: {found[0]!r}` if that stands between them" if found else ""
+
+
+def _not_to_drop(path: Path, wanted: Wanted, names: Sequence[str]) -> list[Problem]:
+    """Columns to leave out that are not there; only those that `gather` would have taken matter."""
+    if wanted.gather is None or not names:
+        return []
+    what = "drop: no column {!r}: the columns are {}"
+    unknown = [name for name in wanted.drop if name not in names]
+    return [Problem(what.format(name, ", ".join(names)), Place(str(path), 1), nearest(name, names)) for name in unknown]
 
 
 def _parquet(path: Path, wanted: Wanted, most: float) -> Iterator[Rows]:
@@ -284,4 +301,7 @@ def _parquet_columns(path: Path, wanted: Wanted, names: list[str]) -> tuple[dict
     if missing:
         what = f"no column {missing[0]!r}: the columns are {', '.join(names)}"
         raise InputError(Problem(what, Place(str(path)), nearest(missing[0], names)))
+    unknown = _not_to_drop(path, wanted, names)
+    if unknown:
+        raise InputError(unknown)
     return picks, [name for name in names if name not in picks.values() and name not in wanted.drop]

@@ -38,7 +38,10 @@ def missing(path: Path) -> Problem | None:
     except (OSError, ValueError) as error:
         return Problem(f"cannot be read: {getattr(error, 'strerror', None) or error}", Place(str(path)))
     if path.is_dir():
-        return Problem("is a folder, not a file", Place(str(path)))
+        return Problem(
+            "is a folder, not a file; set `format: image-folder` or `format: wav-folder` if it holds those",
+            Place(str(path)),
+        )
     if path.is_file():
         return None
     inside = in_archive(path)

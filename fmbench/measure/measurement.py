@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from fmbench.registry import METRICS
 from fmbench.stats.intervals import Interval
 
 
@@ -47,6 +48,21 @@ def measured(metric: str, value: float, interval: Interval, n: int, **dimensions
         **dimensions,
     }
     return Measurement.model_validate(fields)
+
+
+def score(found: Measurement) -> str:
+    """A score with its interval: `accuracy 61.3 [58.0, 64.5]` in per cent, `mae 27.4 [27.1, 27.7]` as it is."""
+    open_ended = found.metric in list(METRICS) and math.isinf(METRICS[found.metric].range[1])
+    shown = number if open_ended else percent
+    unit = f" {found.unit}" if open_ended and found.unit else ""
+    return f"{found.metric} {shown(found.value)} [{shown(found.low)}, {shown(found.high)}]{unit}"
+
+
+def number(value: float | None) -> str:
+    """Three digits or all before the point: 0.0213, 27.4, 2,174; a dash where it is undefined."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def percent(value: float | None) -> str:

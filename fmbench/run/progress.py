@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from fmbench.engine.context import Step
 from fmbench.errors import one_line
-from fmbench.measure.measurement import percent
+from fmbench.measure.measurement import score
 from fmbench.run.result import Result
 from fmbench.suite.plan import Cell
 
@@ -36,7 +36,7 @@ def headline(result: Result) -> str:
     main = result.main()
     if result.error is not None or main is None:
         return f"FAILED: {result.error.message if result.error else 'no score'}"
-    return f"{main.metric} {percent(main.value)} [{percent(main.low)}, {percent(main.high)}]"
+    return score(main)
 
 
 class Lines:

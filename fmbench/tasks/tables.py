@@ -26,6 +26,8 @@ from fmbench.tasks.cells import (
 from fmbench.tasks.defaults import Columns
 
 FEATURES = "features"
+NEARLY_NUMERIC = 0.9
+"""Share of numbers from which on a column with other cells too is named as a doubt."""
 Value = float | str | None
 
 
@@ -111,7 +113,7 @@ class Tabular:
         if options.time is not None:
             columns, said = split_by_time(columns, options.time, split)
             notes += said
-        _type_features(columns, options)
+        notes += _type_features(columns, options)
         return columns, notes
 
 
@@ -162,11 +164,12 @@ def split_by_time(columns: dict[str, Columns], name: str, split: Split) -> tuple
     return found, notes
 
 
-def _type_features(columns: dict[str, Columns], options: Any) -> None:
-    """Make every feature a float, a string or None, in place, with the same columns in every row."""
+def _type_features(columns: dict[str, Columns], options: Any) -> list[str]:
+    """Make every feature a float, a string or None, in place, with the same columns in every row; and note doubts."""
     rows = [row for part in columns.values() for row in part[FEATURES]]
     names = column_names({"all": rows})
     problems: list[Problem] = []
+    notes: list[str] = []
     for name in names:
         values = [row.get(name) for row in rows]
         if options.missing == "refuse":
@@ -179,6 +182,12 @@ def _type_features(columns: dict[str, Columns], options: Any) -> None:
         wrong = [i for i, value in enumerate(values) if value is not None and numbers[i] is None]
         if name in options.numeric:
             problems += [Problem(f"column {name!r} is not a number: {values[i]!r}", rows[i].place) for i in wrong]
+        given = sum(value is not None for value in values)
+        if 0 < len(wrong) <= (1 - NEARLY_NUMERIC) * given and name not in options.categorical:
+            what = (
+                f"warning: {len(wrong)} of {given} cells of column {name!r} are not numbers, {values[wrong[0]]!r} first"
+            )
+            notes.append(f"{what}: it is a category now; options: {{numeric: [{name}]}} would refuse them")
         numeric = not wrong and name not in options.categorical
         for row, value, number in zip(rows, values, numbers, strict=True):
             row[name] = number if numeric else None if value is None else _category(value)
@@ -187,6 +196,7 @@ def _type_features(columns: dict[str, Columns], options: Any) -> None:
         raise InputError(problems[:MAX_PROBLEMS] + ([Problem(f"and {more} more cells")] if more > 0 else []))
     for part in columns.values():
         part[FEATURES] = [{name: row[name] for name in names} for row in part[FEATURES]]
+    return notes
 
 
 def _category(value: Any) -> str:

@@ -126,7 +126,7 @@ def test_the_problems_of_all_files_come_together(tmp_path: Path, load: Load) -> 
         "values: this task has no field 'lables' (it has text, label); did you mean 'label'?",
         "a.csv:2: 1 columns where the first line has 2",
         "nowhere/c.csv: no such folder as nowhere",
-        "folder.csv: is a folder, not a file",
+        "folder.csv: is a folder, not a file; set `format: image-folder` or `format: wav-folder` if it holds those",
         "b.jsonl:2: not a JSON object",
         "empty.csv: no rows",
         "B.jsonl: no such file; did you mean 'b.jsonl'?",

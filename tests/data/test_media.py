@@ -241,7 +241,7 @@ def test_a_csv_names_files_relative_to_itself(load: Callable[..., Dataset], tmp_
 def test_a_folder_needs_a_format_for_folders(load: Callable[..., Dataset], tmp_path: Path) -> None:
     image_folder(tmp_path / "shots", 2)
     assert told(lambda: load({"files": {"train": "shots"}}, kind="image-classification"))[0].endswith(
-        "is a folder, not a file"
+        "is a folder, not a file; set `format: image-folder` or `format: wav-folder` if it holds those"
     )
     wrong = {"files": {"train": "shots"}, "format": "image-folder", "pattern": "("}
     assert "not a regular expression" in told(lambda: load(wrong, kind="image-classification"))[0]
