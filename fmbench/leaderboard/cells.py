@@ -61,7 +61,7 @@ def write_cells(board: Board, sources: Sources, folder: Path) -> dict[tuple[str,
             if not runs:
                 continue
             name = f"cells/{row_id(row)}-{hashlib.sha256(repr(tuple(task.key)).encode()).hexdigest()[:8]}.html"
-            write_atomic(folder / name, render_cell(row, task, runs, texts).encode())
+            write_atomic(folder / name, render_cell(row, row.scores[number], task, runs, texts).encode())
             addresses[row_id(row), number] = name
             own.append((task, row.scores[number], name.removeprefix("cells/")))
         if own:
@@ -72,8 +72,10 @@ def write_cells(board: Board, sources: Sources, folder: Path) -> dict[tuple[str,
     return {key: name for key, name in addresses.items() if few or key[1] is None}
 
 
-def render_cell(row: Row, task: Task, runs: Sequence[Stored], texts: dict[TaskKey, Mapping[str, Any]]) -> str:
-    """The page of one row on one task; `texts` keeps what was read for other rows of the task."""
+def render_cell(
+    row: Row, score: Score, task: Task, runs: Sequence[Stored], texts: dict[TaskKey, Mapping[str, Any]]
+) -> str:
+    """The page of one row's score on one task; `texts` keeps what was read for other rows of the task."""
     predictions = runs[0].store.predictions(runs[0].folder) if runs[0].result.status == "ok" else None
     clean, found = None, None
     if predictions is not None and "perturbation" in predictions.column_names:
@@ -90,6 +92,7 @@ def render_cell(row: Row, task: Task, runs: Sequence[Stored], texts: dict[TaskKe
         .render(
             row=row,
             task=task,
+            scaled=score.scaled,
             runs=runs,
             results=results,
             main=[_main(result) for result in results],
