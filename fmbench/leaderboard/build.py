@@ -164,5 +164,5 @@ def _board(file: Path, spec: BoardFile, reports: Path) -> tuple[Board, Sources]:
     missing = [suite for suite in spec.suites if suite not in there]
     if not missing and sources.stored:
         planned = {cell["task"] for store in stores for cell in (store.plan() or {}).get("cells", [])}
-        check_names(file, spec, planned, {task.domain for task in sources.tasks if task.key.metric})
+        check_names(file, spec, planned, {task.domain for task in sources.tasks})
     return build_board(spec, sources.tasks, sources.entries, sources.planned, missing), sources

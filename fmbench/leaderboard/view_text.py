@@ -66,10 +66,11 @@ def labels(view: Selected) -> list[str]:
 
 def number_text(value: float) -> str:
     """A number as JavaScript writes it: the same digits as Python's, other exponents (ECMA-262, Number::toString)."""
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
+    value = float(value)
+    if value == 0:
+        return "0"
     if 1e-6 <= abs(value) < 1e21:
-        return f"{Decimal(repr(value)):f}"
+        return f"{Decimal(repr(value)):f}".removesuffix(".0")
     return re.sub(r"e([+-])0*", r"e\1", repr(value))
 
 

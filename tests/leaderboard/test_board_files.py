@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
-import pyarrow as pa
 import pytest
 
 from fmbench.errors import InputError, NothingMeasured
@@ -16,32 +14,9 @@ from fmbench.leaderboard.build import build_site, build_suite_board
 from fmbench.leaderboard.serve import server
 from fmbench.leaderboard.spec import load_board
 from fmbench.leaderboard.verify import lines_of, verify_site
-from fmbench.run.result import Result
 from fmbench.run.store import Store
 
 GOOD = "board: mine\ntitle: Mine\nsuites: [tiny]\n"
-
-
-@pytest.fixture
-def reports(tmp_path: Path, result: Callable[..., Result], predictions: Callable[..., pa.Table]) -> Path:
-    """One report with three models on two tasks, one of them failed, and one cell that was planned and never run."""
-    store = Store(tmp_path / "reports" / "tiny")
-    results = [
-        result(model, 0.6 + m / 10, seed, task=task, suite="tiny", error="no luck" if model + task == "cu" else None)
-        for m, model in enumerate("abc")
-        for task in ("t", "u")
-        for seed in (0, 1)
-    ]  # fmt: skip
-    cells = [
-        {"folder": f"{r.task}/{r.model}/fit/seed-{r.seed}", "task": r.task, "task_version": 1, "model": r.model,
-         "adaptation": "fit", "seed": r.seed, "settings": {}}
-        for r in results
-    ]  # fmt: skip
-    for one, cell in zip(results, cells, strict=True):
-        store.save(str(cell["folder"]), one, None if one.error else predictions(one, 3 * one.seed))
-    cells.append({**cells[0], "model": "d", "folder": "t/d/fit/seed-0"})
-    store.write_plan({"suite": "tiny", "description": "About it", "file": "tiny.yaml", "cells": cells})
-    return store.folder.parent
 
 
 def written(tmp_path: Path, **files: str) -> list[Path]:
@@ -72,7 +47,11 @@ def test_a_site_is_the_same_bytes_twice(tmp_path: Path, reports: Path, monkeypat
     assert content(tmp_path / "again") == first
     other = json.loads(first["other/data/board.json"])
     assert ([task["task"] for task in other["tasks"]], other["missing"]) == (["u"], ["absent"])
-    assert b"No report of <bdi>absent</bdi> yet" in first["other/index.html"]
+    assert b"<bdi>absent</bdi> yet: <code>fmbench run suites/absent.yaml</code> makes it" in first["other/index.html"]
+    assert b'href="feed.xml"' in first["other/index.html"]
+    assert b'href="badge.svg"' in first["other/index.html"]
+    assert first["mine/feed.xml"] != first["other/feed.xml"]
+    assert b"b \xc2\xb7 fit" in first["index.html"]
 
 
 def test_reasons_come_from_the_plan(tmp_path: Path, reports: Path) -> None:
@@ -99,6 +78,7 @@ def test_every_score_has_a_page_with_its_evidence(tmp_path: Path, reports: Path)
         for cell in cells
         if "· <bdi>fit</bdi> on <bdi>t</bdi>" in (text := cell.read_text()) and "<bdi>a</bdi>" in text
     )
+    assert "Chance, ceiling</th><td>0.5, 1; this row is at 20.0 % of the way</td>" in good
     for part in (
         "fmbench run tiny.yaml --models a --tasks t --adaptations fit --seeds 0",
         "f" * 64,
@@ -163,9 +143,12 @@ def test_the_board_of_one_suite(reports: Path, tmp_path: Path) -> None:
 
 def test_a_board_without_a_report_is_a_page_that_says_so(tmp_path: Path, reports: Path) -> None:
     files = written(tmp_path, one=GOOD.replace("tiny", "absent"))
-    with pytest.raises(NothingMeasured, match="no report of absent"):
+    with pytest.raises(NothingMeasured, match=r"no report of absent.*`fmbench run suites/absent\.yaml`"):
         build_site(files, reports, tmp_path / "site")
-    assert "No results yet" in (tmp_path / "site" / "mine" / "index.html").read_text()
+    page = (tmp_path / "site" / "mine" / "index.html").read_text()
+    assert "No results yet" in page
+    assert "<code>fmbench run suites/absent.yaml</code>, then <code>fmbench leaderboard build</code>" in page
+    assert "no results" in (tmp_path / "site" / "mine" / "badge.svg").read_text()
 
 
 def test_the_committed_boards_are_good_and_build(tmp_path: Path, reports: Path) -> None:
@@ -200,6 +183,23 @@ def test_a_bad_board_file_is_told_with_its_place(tmp_path: Path, text: str, prob
     with pytest.raises(InputError) as error:
         load_board(file)
     assert str(error.value).splitlines()[0].startswith(f"{file}:{problem}")
+
+
+def test_tasks_and_domains_that_the_suites_do_not_have_are_told_with_their_place(tmp_path: Path, reports: Path) -> None:
+    files = written(
+        tmp_path,
+        one=GOOD + "tasks: [t, tt]\n",
+        two="board: other\ntitle: T\nsuites: [tiny]\ndomains: {general: {weight: 2}, generl: {weight: 1}}\n",
+    )
+    with pytest.raises(InputError) as error:
+        build_site(files, reports, tmp_path / "site")
+    assert str(error.value).splitlines() == [
+        f"{files[0]}:4:12: no suite of the board has the task 'tt'; did you mean 't'?",
+        f"{files[1]}:4:32: no task of the board has the domain 'generl' (there are: general); did you mean 'general'?",
+    ]
+    assert not (tmp_path / "site").exists()
+    later = written(tmp_path, three=GOOD.replace("[tiny]", "[tiny, absent]") + "tasks: [t, of-the-absent]\n")
+    assert build_site(later, reports, tmp_path / "site")
 
 
 def test_all_problems_of_all_files_come_together(tmp_path: Path, reports: Path) -> None:

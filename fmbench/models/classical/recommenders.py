@@ -27,7 +27,7 @@ class Recommender:
     class Settings(Spec):
         pass
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: Any = None) -> None:
         self.settings = settings
 
     @staticmethod
