@@ -12,7 +12,7 @@ import numpy as np
 from fmbench.leaderboard.board import Board, Domain, Estimate, Row, Score
 from fmbench.leaderboard.columns import Column, interval, make_column, problems_of
 from fmbench.leaderboard.entry import Entry, Task, TaskKey
-from fmbench.leaderboard.extras import curves_of, extras_of, find_extras
+from fmbench.leaderboard.extras import curves_of, extras_of, few_shot_of, find_extras
 from fmbench.leaderboard.holm_ranks import ranks_of
 from fmbench.leaderboard.pairs import Compared, WeightedSum, over_tasks
 from fmbench.leaderboard.spec import BoardFile
@@ -65,7 +65,12 @@ def build_board(
             for column in columns
         )
         rows.append(_row(key, number, scores, columns, domains, own))
-        rows[-1] = replace(rows[-1], extras=extras_of(extras, chosen, own), curves=curves_of(chosen, own))
+        rows[-1] = replace(
+            rows[-1],
+            extras=extras_of(extras, chosen, own),
+            curves=curves_of(chosen, own),
+            few_shot=few_shot_of(chosen, own),
+        )
     lead, problem = _rank(rows, columns, domains, spec.aggregate, whole, total)
     order = sorted(range(len(rows)), key=lambda i: _place(rows[i]))
     return Board(

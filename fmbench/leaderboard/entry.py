@@ -13,7 +13,7 @@ import numpy as np
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.summed import mean_of_items
 from fmbench.registry import METRICS
-from fmbench.run.result import DataInfo, Result
+from fmbench.run.result import DataInfo, Result, few_shot
 
 
 class TaskKey(NamedTuple):
@@ -95,6 +95,7 @@ class Entry:
         problem: why there is no value.
         machine: where it was computed, in words.
         folder: of the cell, relative to the reports folder.
+        few_shot: (examples of each class, main metric on validation rows).
     """
 
     task: TaskKey
@@ -112,6 +113,7 @@ class Entry:
     trainable_parameters: int | None = None
     started_at: str = ""
     folder: str = ""
+    few_shot: tuple[tuple[int, float], ...] = ()
 
     @property
     def row(self) -> tuple[str, str]:
@@ -142,6 +144,7 @@ def entry_of(result: Result, contributions: np.ndarray | None, folder: str = "")
         info.trainable_parameters if info else None,
         result.started_at,
         folder,
+        tuple(few_shot(result)),
     )
 
 

@@ -21,11 +21,12 @@ SCORE = Column("score", "headline", "Score", "", "score", "percent", True, True)
 
 
 def feed(board: Board) -> str:
-    """Atom (RFC 4287): one entry a row, newest first; a row whose score or problems change is a new entry.
+    """Atom (RFC 4287): one entry a row that was run, newest first; a row whose score or problems change is a new entry.
 
     Times are those of the results, so the feed has no clock of its own.
     """
-    rows = sorted(board.rows, key=lambda row: (_time(row.started_at), row_id(row)), reverse=True)[:MOST_ENTRIES]
+    run = [row for row in board.rows if row.started_at]
+    rows = sorted(run, key=lambda row: (_time(row.started_at), row_id(row)), reverse=True)[:MOST_ENTRIES]
     updated = max((_time(row.started_at) for row in rows), default=EPOCH)
     head = [
         '<?xml version="1.0" encoding="utf-8"?>',

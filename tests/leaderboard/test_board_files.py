@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
+import pyarrow as pa
 import pytest
 
+from fmbench.cli import main
 from fmbench.errors import InputError, NothingMeasured
 from fmbench.leaderboard.build import build_site, build_suite_board
 from fmbench.leaderboard.serve import server
 from fmbench.leaderboard.spec import load_board
 from fmbench.leaderboard.verify import lines_of, verify_site
+from fmbench.run.result import Result
 from fmbench.run.store import Store
 
 GOOD = "board: mine\ntitle: Mine\nsuites: [tiny]\n"
@@ -78,7 +83,7 @@ def test_every_score_has_a_page_with_its_evidence(tmp_path: Path, reports: Path)
         for cell in cells
         if "· <bdi>fit</bdi> on <bdi>t</bdi>" in (text := cell.read_text()) and "<bdi>a</bdi>" in text
     )
-    assert "Chance, ceiling</th><td>0.5, 1; this row is at 20.0 % of the way</td>" in good
+    assert "Chance, ceiling</th><td>0.5, 1; from the one (0) to the other (100) this row is at 20.0</td>" in good
     for part in (
         "fmbench run tiny.yaml --models a --tasks t --adaptations fit --seeds 0",
         "f" * 64,
@@ -195,7 +200,7 @@ def test_tasks_and_domains_that_the_suites_do_not_have_are_told_with_their_place
         build_site(files, reports, tmp_path / "site")
     assert str(error.value).splitlines() == [
         f"{files[0]}:4:12: no suite of the board has the task 'tt'; did you mean 't'?",
-        f"{files[1]}:4:32: no task of the board has the domain 'generl' (there are: general); did you mean 'general'?",
+        f"{files[1]}:4:33: no task of the board has the domain 'generl' (there are: general); did you mean 'general'?",
     ]
     assert not (tmp_path / "site").exists()
     later = written(tmp_path, three=GOOD.replace("[tiny]", "[tiny, absent]") + "tasks: [t, of-the-absent]\n")
@@ -218,3 +223,89 @@ def test_all_problems_of_all_files_come_together(tmp_path: Path, reports: Path) 
     ):
         assert any(part in line for line in lines), (part, lines)
     assert not (tmp_path / "site").exists()
+
+
+def test_the_workflow_calls_commands_that_there_are() -> None:
+    """Every fmbench command of pages.yml: its verb and its options are those of the command line."""
+    import shlex
+
+    from typer.main import get_command
+
+    from fmbench.cli import app
+
+    text = (Path(__file__).parents[2] / ".github" / "workflows" / "pages.yml").read_text()
+    lines = [
+        shlex.split(line.split("||")[0]) for line in text.splitlines() if line.strip().startswith(".venv/bin/fmbench")
+    ]
+    assert [words[1:3] for words in lines] == [
+        ["run", "suites/$suite.yaml"],
+        ["leaderboard", "build"],
+        ["leaderboard", "verify"],
+    ]
+    for words in lines:
+        command = get_command(app)
+        rest = words[1:]
+        while hasattr(command, "commands"):
+            command, *rest = command.commands[rest[0]], *rest[1:]
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert {word for word in rest if word.startswith("--")} <= options
+
+
+def test_curves_are_drawn_as_what_they_are(
+    tmp_path: Path, result: Callable[..., Result], predictions: Callable[..., pa.Table]
+) -> None:
+    """Steps, few-shot curves on a board and its cells, risk by coverage; columns of tables are no curves."""
+    store = Store(tmp_path / "reports" / "tiny")
+    curves = {
+        "loss": [3.0, 2.0, 1.0], "few_shot": [0.6, 0.7, 0.9], "confusion_gold": [0, 0, 1], "length_cuts": [3.0, 9.0],
+        "reliability_n": [5, 5], "risk_coverage_coverage": [0.1, 1.0], "risk_coverage_risk": [0.0, 0.2],
+    }  # fmt: skip
+    settings = {"adaptation": {"shots": [1, 4, 16]}}
+    cells = []
+    for i, model in enumerate("ab"):
+        one = result(model, 0.7, suite="tiny", curves=curves if i else {}, settings=settings if i else {})
+        store.save(f"task/{model}/fit/seed-0", one, predictions(one))
+        cells.append({"folder": f"task/{model}/fit/seed-0", "task": "task", "task_version": 1, "model": model,
+                      "adaptation": "fit", "seed": 0, "settings": one.settings})  # fmt: skip
+    store.write_plan({"suite": "tiny", "cells": cells})
+    (page,) = build_site(written(tmp_path, one=GOOD), tmp_path / "reports", tmp_path / "site")
+    (cell,) = (text for path in page.parent.glob("cells/*-*.html") if "Few-shot" in (text := path.read_text()))
+    names = [part.split("</h2>")[0] for part in cell.split("<figure><h2>")[1:]]
+    assert names == ["Curve: loss", "Few-shot", "Risk and coverage", "Reliability"]
+    assert "accuracy at examples of each class 4: 0.7" in cell
+    board = page.read_text()
+    assert "<h3>Few-shot</h3>" in board
+    assert "b · fit, examples of each class 16: 80.0" in board
+
+
+def test_a_table_in_the_terminal_is_the_view(
+    tmp_path: Path, reports: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = written(tmp_path, one=GOOD)
+
+    def said(*arguments: str, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as left:
+            main(["leaderboard", "table", *arguments, "--reports", str(reports)])
+        out, err = capsys.readouterr()
+        assert (left.value.code or 0) == code
+        return out if code == 0 else err
+
+    def models(*arguments: str) -> list[str]:
+        return [line["model"] for line in csv.DictReader(said(str(file), "--format", "csv", *arguments).splitlines())]
+
+    view = "https://host/mine/index.html#sort=-t0&q=%40tasks%3A2&cols=-params"
+    assert models() == ["b", "a", "c", "d"]
+    assert models("--view", view) == ["b", "a"]
+    assert said(str(file), "--format", "markdown").startswith("| Rank | Model | Method | Score |")
+    text = said(str(file))
+    assert "Model" in text and "– 1 of 2 tasks" in text
+    (tmp_path / "leaderboards").mkdir()
+    (tmp_path / "leaderboards" / "mine.yaml").write_text(GOOD)
+    monkeypatch.chdir(tmp_path)
+    assert said("mine") == text
+    assert "--format latx: not one of text, csv, json, markdown, latex; did you mean 'latex'?" in said(
+        str(file), "--format", "latx", code=2
+    )
+    assert "no such file" in said("absent", code=2)
+    empty = written(tmp_path, three=GOOD.replace("tiny", "absent"))[0]
+    assert "`fmbench run suites/absent.yaml`" in said(str(empty), code=3)
