@@ -17,10 +17,11 @@ import numpy as np
 
 from benchmarks.pairs import Compared, Pair, Seconds, Side, Times
 from benchmarks.sizes import Size
-from fmbench.leaderboard.build import DATA, render_pages
+from fmbench.leaderboard.build import BESIDE, DATA, render_pages
 from fmbench.leaderboard.build_board import build_board
 from fmbench.leaderboard.entry import Entry, Number, Task, TaskKey
 from fmbench.leaderboard.export import board_csv, board_json, long_csv
+from fmbench.leaderboard.feed import badge, feed
 from fmbench.leaderboard.render import Site
 from fmbench.leaderboard.spec import BoardFile
 
@@ -65,11 +66,11 @@ def build(size: tuple[int, int, int, int]) -> dict[str, float]:
     start = time.perf_counter()
     board = build_board(BoardFile(board="b", title="B", suites=["s"]), columns, loaded)
     built = time.perf_counter() - start
-    pages = render_pages(board, Site(files=DATA, shards=board.pairs is not None))
-    texts = [board_json(board), board_csv(board), long_csv(board)]
+    pages = render_pages(board, Site(files=(*DATA, *BESIDE), shards=board.pairs is not None))
+    texts = [board_json(board), board_csv(board), long_csv(board), feed(board), badge(board)]
     seconds = time.perf_counter() - start
     sizes = [len(page.encode()) for page in pages.values()]
-    assert len(texts) == len(DATA)
+    assert len(texts) == len(DATA) + len(BESIDE)
     return {
         "seconds": seconds,
         "board_seconds": built,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fmbench.cli.options import console
+
 app = typer.Typer(help="Leaderboards from results.", no_args_is_help=True, rich_markup_mode=None)
 
 SITE = Path("leaderboards/site")
@@ -69,3 +71,36 @@ def serve(
             running.serve_forever()
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+
+
+@app.command("table")
+def table(
+    board: Annotated[str, typer.Argument(metavar="BOARD", help="Board file, or the name of one in leaderboards/.")],
+    view: Annotated[
+        str, typer.Option(help="Address of a view: the link that the page copies, or its part after #.")
+    ] = "",
+    reports: Reports = Path("reports"),
+    format: Annotated[
+        str, typer.Option(help="text, csv, json, markdown or latex; the last four as the page saves them.")
+    ] = "text",
+) -> None:
+    """Print what a view of a board shows."""
+    from fmbench.cli.tables import view_table
+    from fmbench.errors import InputError, Problem, nearest
+    from fmbench.leaderboard.build import build_one
+    from fmbench.leaderboard.selection import select
+    from fmbench.leaderboard.view_text import FORMATS, labels
+
+    if format not in ("text", *FORMATS):
+        known = ", ".join(("text", *FORMATS))
+        raise InputError(Problem(f"--format {format}: not one of {known}", hint=nearest(format, FORMATS)))
+    file = Path(board)
+    named = Path("leaderboards") / f"{board}.yaml"
+    if not file.suffix and named.is_file():
+        file = named
+    found = build_one(file, reports)
+    shown = select(found, view)
+    if format == "text":
+        console().print(view_table(labels(shown), shown.texts, [column.format == "text" for column in shown.columns]))
+    else:
+        typer.echo(FORMATS[format](shown, found.name), nl=False)

@@ -68,3 +68,13 @@ def result_table(results: Sequence[Result]) -> Table:
         rate = f"{speed.value:,.0f}" if speed and speed.value is not None else ""
         table.add_row(*names, escape(score(main)), f"{main.n:,}", rate)
     return table
+
+
+def view_table(names: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[bool]) -> Table:
+    """What a view of a board shows; numbers stand to the right."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name, is_text in zip(names, left, strict=True):
+        table.add_column(clip(name), justify="left" if is_text else "right")
+    for row in rows:
+        table.add_row(*map(clip, row))
+    return table

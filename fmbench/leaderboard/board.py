@@ -66,6 +66,7 @@ class Row:
         group: number of its tie group, from 1.
         measured: of how many current tasks there is a score.
         domains, scores, extras: aligned with the board's.
+        few_shot: (examples of each class, rescaled score on validation rows), means over the tasks that have them.
     """
 
     model: str
@@ -80,6 +81,7 @@ class Row:
     scores: tuple[Score, ...]
     extras: tuple[Estimate | str, ...]
     curves: tuple[Curve, ...] = ()
+    few_shot: tuple[tuple[int, float], ...] = ()
     parameters: int | None = None
     trainable_parameters: int | None = None
     started_at: str = ""

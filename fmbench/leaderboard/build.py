@@ -14,12 +14,14 @@ from fmbench.leaderboard.build_board import build_board
 from fmbench.leaderboard.cells import write_cells
 from fmbench.leaderboard.compare import EMBEDDED
 from fmbench.leaderboard.export import board_csv, board_json, long_csv, pair_shards
+from fmbench.leaderboard.feed import badge, feed, standing
 from fmbench.leaderboard.render import Link, Site, environment, render_board
 from fmbench.leaderboard.sources import Sources, read_sources
-from fmbench.leaderboard.spec import BoardFile, load_board
+from fmbench.leaderboard.spec import BoardFile, check_names, load_board
 from fmbench.run.store import Store, open_report
 
 DATA = ("data/board.json", "data/board.csv", "data/long.csv")
+BESIDE = ("feed.xml", "badge.svg")
 MAX_PAGE_CELLS = 30_000
 """Cells of the table up to which all tasks are columns of one page; above, each domain has a page of its own."""
 MAX_CELL_PAGES = 5_000
@@ -36,15 +38,23 @@ def build_site(files: Sequence[Path], reports: Path, out: Path, cells: bool = Tr
         NothingMeasured: none of the boards' suites has a report; the pages are written, and say so.
     """
     specs = _load(files)
-    boards = [(spec, *_board(spec, reports)) for spec in specs]
+    boards = _boards(files, specs, reports)
     pages = [write_board(board, sources, out / spec.board, cells) for spec, board, sources in boards]
-    names = [Link(f"{spec.board}/index.html", board.title) for spec, board, _ in boards]
-    index = environment().get_template("index.html").render(boards=names, date=build_date())
+    listed = [(Link(f"{spec.board}/index.html", board.title), board, standing(board)) for spec, board, _ in boards]
+    index = environment().get_template("index.html").render(boards=listed, date=build_date())
     write_atomic(out / "index.html", index.encode())
     if not any(sources.stored for _, _, sources in boards):
-        suites = sorted({suite for spec in specs for suite in spec.suites})
-        raise NothingMeasured(f"no report of {', '.join(suites)} in {reports}; the pages in {out} say so")
+        raise _nothing(specs, reports, f"; the pages in {out} say so")
     return pages
+
+
+def build_one(file: Path, reports: Path) -> Board:
+    """The board of a file, without its pages. Raises InputError, and NothingMeasured where no suite has a report."""
+    (spec,) = _load([file])
+    board, sources = _board(file, spec, reports)
+    if not sources.stored:
+        raise _nothing([spec], reports)
+    return board
 
 
 def build_suite_board(store: Store, page: Path) -> Path:
@@ -66,10 +76,11 @@ def write_board(board: Board, sources: Sources, folder: Path, cells: bool = True
     if cells and len(sources.stored) <= MAX_CELL_PAGES:
         addresses = write_cells(board, sources, folder)
     shards = board.pairs is not None and len(board.rows) ** 2 / 2 * len(board.tasks) > EMBEDDED
-    site = Site(addresses, files=DATA, shards=shards, date=build_date(), command=command_of(sources))
+    site = Site(addresses, files=(*DATA, *BESIDE), shards=shards, date=build_date(), command=command_of(sources))
     for name, content in render_pages(board, site).items():
         write_atomic(folder / name, content.encode())
-    for name, text in zip(DATA, (board_json(board), board_csv(board), long_csv(board)), strict=True):
+    texts = (board_json(board), board_csv(board), long_csv(board), feed(board), badge(board))
+    for name, text in zip((*DATA, *BESIDE), texts, strict=True):
         write_atomic(folder / name, text.encode())
     if shards:
         for name, text in pair_shards(board):
@@ -128,8 +139,30 @@ def _load(files: Sequence[Path]) -> list[BoardFile]:
     return specs
 
 
-def _board(spec: BoardFile, reports: Path) -> tuple[Board, Sources]:
+def _nothing(specs: Sequence[BoardFile], reports: Path, more: str = "") -> NothingMeasured:
+    suites = sorted({suite for spec in specs for suite in spec.suites})
+    runs = ", ".join(f"`fmbench run suites/{suite}.yaml`" for suite in suites)
+    return NothingMeasured(f"no report of {', '.join(suites)} in {reports}{more}; what makes them: {runs}")
+
+
+def _boards(files: Sequence[Path], specs: Sequence[BoardFile], reports: Path) -> list[tuple[BoardFile, Board, Sources]]:
+    found, problems = [], list[Problem]()
+    for file, spec in zip(files, specs, strict=True):
+        try:
+            found.append((spec, *_board(file, spec, reports)))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    return found
+
+
+def _board(file: Path, spec: BoardFile, reports: Path) -> tuple[Board, Sources]:
     there = [suite for suite in spec.suites if (reports / suite).is_dir()]
-    sources = read_sources([open_report(reports / suite) for suite in there], spec.tasks)
+    stores = [open_report(reports / suite) for suite in there]
+    sources = read_sources(stores, spec.tasks)
     missing = [suite for suite in spec.suites if suite not in there]
+    if not missing and sources.stored:
+        planned = {cell["task"] for store in stores for cell in (store.plan() or {}).get("cells", [])}
+        check_names(file, spec, planned, {task.domain for task in sources.tasks})
     return build_board(spec, sources.tasks, sources.entries, sources.planned, missing), sources

@@ -12,10 +12,11 @@ import numpy as np
 from fmbench.leaderboard.board import Board, Domain, Estimate, Row, Score
 from fmbench.leaderboard.columns import Column, interval, make_column, problems_of
 from fmbench.leaderboard.entry import Entry, Task, TaskKey
-from fmbench.leaderboard.extras import curves_of, extras_of, find_extras
+from fmbench.leaderboard.extras import curves_of, extras_of, few_shot_of, find_extras
+from fmbench.leaderboard.holm_ranks import ranks_of
 from fmbench.leaderboard.pairs import Compared, WeightedSum, over_tasks
 from fmbench.leaderboard.spec import BoardFile
-from fmbench.stats.ranks import Rank, rank_intervals, tie_groups
+from fmbench.stats.ranks import Rank, tie_groups
 
 RowKey = tuple[str, str]
 Planned = Collection[tuple[str, str, str, str]]
@@ -64,7 +65,12 @@ def build_board(
             for column in columns
         )
         rows.append(_row(key, number, scores, columns, domains, own))
-        rows[-1] = replace(rows[-1], extras=extras_of(extras, chosen, own), curves=curves_of(chosen, own))
+        rows[-1] = replace(
+            rows[-1],
+            extras=extras_of(extras, chosen, own),
+            curves=curves_of(chosen, own),
+            few_shot=few_shot_of(chosen, own),
+        )
     lead, problem = _rank(rows, columns, domains, spec.aggregate, whole, total)
     order = sorted(range(len(rows)), key=lambda i: _place(rows[i]))
     return Board(
@@ -205,9 +211,9 @@ def _rank(
     if min(map(len, strata)) < 2:
         problem = "tasks cannot be the sample: a domain has only one task"
     second = None if problem else _over_tasks(ranked, columns, strata, [d.weight for d in domains], aggregate)
-    of_second: Sequence[Rank | None] = [None] * len(ranked) if second is None else rank_intervals(second.pairwise())
+    of_second: Sequence[Rank | None] = [None] * len(ranked) if second is None else ranks_of(second)
     groups = {i: g for g, group in enumerate(tie_groups(lead.pairwise()), 1) for i in group}
-    for i, (number, rank) in enumerate(zip(ranked, rank_intervals(lead.pairwise()), strict=True)):
+    for i, (number, rank) in enumerate(zip(ranked, ranks_of(lead), strict=True)):
         estimate = None if problem else _own_over_tasks(rows[number], domains, aggregate)
         rows[number] = replace(
             rows[number], rank=rank, group=groups[i], rank_over_tasks=of_second[i], over_tasks=estimate

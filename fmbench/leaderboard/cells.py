@@ -9,26 +9,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import pyarrow as pa
-
 from fmbench import __version__
 from fmbench.errors import FmbenchError
 from fmbench.files import write_atomic
 from fmbench.leaderboard.board import Board, Row, Score
+from fmbench.leaderboard.cell_plots import plots_of_cell
 from fmbench.leaderboard.entry import Task, TaskKey, key_of, machine_of
-from fmbench.leaderboard.errors import Errors, confidences, confusion, find_errors
-from fmbench.leaderboard.plots import Plot
+from fmbench.leaderboard.errors import Errors, confusion, find_errors
 from fmbench.leaderboard.provenance import command, may_show, texts_of
 from fmbench.leaderboard.render import environment, row_id
 from fmbench.leaderboard.sources import Sources, Stored
-from fmbench.leaderboard.svg import Axis, axis_of, bar, chart, frame, line, mark
 from fmbench.leaderboard.view import significant
 from fmbench.measure.report import read_report
 from fmbench.run.result import Result
-from fmbench.stats.calibration import equal_mass_bins, reliability
 
-NULL_DRAWS = 400
 MOST_LINKS = 500
 
 
@@ -61,7 +55,7 @@ def write_cells(board: Board, sources: Sources, folder: Path) -> dict[tuple[str,
             if not runs:
                 continue
             name = f"cells/{row_id(row)}-{hashlib.sha256(repr(tuple(task.key)).encode()).hexdigest()[:8]}.html"
-            write_atomic(folder / name, render_cell(row, task, runs, texts).encode())
+            write_atomic(folder / name, render_cell(row, row.scores[number], task, runs, texts).encode())
             addresses[row_id(row), number] = name
             own.append((task, row.scores[number], name.removeprefix("cells/")))
         if own:
@@ -72,8 +66,10 @@ def write_cells(board: Board, sources: Sources, folder: Path) -> dict[tuple[str,
     return {key: name for key, name in addresses.items() if few or key[1] is None}
 
 
-def render_cell(row: Row, task: Task, runs: Sequence[Stored], texts: dict[TaskKey, Mapping[str, Any]]) -> str:
-    """The page of one row on one task; `texts` keeps what was read for other rows of the task."""
+def render_cell(
+    row: Row, score: Score, task: Task, runs: Sequence[Stored], texts: dict[TaskKey, Mapping[str, Any]]
+) -> str:
+    """The page of one row's score on one task; `texts` keeps what was read for other rows of the task."""
     predictions = runs[0].store.predictions(runs[0].folder) if runs[0].result.status == "ok" else None
     clean, found = None, None
     if predictions is not None and "perturbation" in predictions.column_names:
@@ -90,13 +86,14 @@ def render_cell(row: Row, task: Task, runs: Sequence[Stored], texts: dict[TaskKe
         .render(
             row=row,
             task=task,
+            scaled=score.scaled,
             runs=runs,
             results=results,
             main=[_main(result) for result in results],
             machines=[machine_of(result) for result in results],
             command=command(runs[0]),
             measures=measure_lines(results),
-            plots=_plots(results[0], clean),
+            plots=plots_of_cell(results[0], clean),
             confusion=None if clean is None else confusion(clean, results[0].data.labels if results[0].data else ()),
             report=_report(results[0]),
             errors=found,
@@ -140,48 +137,6 @@ def _report(result: Result) -> list[Any]:
         return list(read_report(result.measurements))
     except KeyError:
         return []
-
-
-def _plots(result: Result, clean: pa.Table | None) -> list[Plot]:
-    plots = [plot for name, values in result.curves.items() if (plot := _curve(name, values))]
-    if clean is not None:
-        found = confidences(clean)
-        if found is not None and len(found[0]) >= 20:
-            plots.append(reliability_plot(*found))
-    return plots
-
-
-def _curve(name: str, values: Sequence[float | None]) -> Plot | None:
-    points = [(i, value) for i, value in enumerate(values, 1) if value is not None]
-    if len(points) < 2:
-        return None
-    x, y = Axis(1, len(values), 60, 480), axis_of([v for _, v in points], 220, 30)
-    parts = frame(x, y, "step", name)
-    parts.append(line([(x.at(i), y.at(v)) for i, v in points], 0))
-    if len(points) <= 40:
-        parts += [mark(x.at(i), y.at(v), 0, f"{name}, {i}: {significant(v)}") for i, v in points]
-    return Plot(f"Curve: {name}", "As the first seed recorded it.", chart(520, 260, f"{name} by step", parts))
-
-
-def reliability_plot(confidence: np.ndarray, correct: np.ndarray) -> Plot:
-    """Accuracy by confidence in bins of equal mass, and the band in which a calibrated model's bins lie in 95 %."""
-    where = equal_mass_bins(confidence)
-    bins = reliability(confidence, correct, where)
-    rng = np.random.default_rng(0)
-    simulated = np.stack([np.bincount(where, weights=rng.random(len(where)) < confidence) for _ in range(NULL_DRAWS)])
-    there = np.flatnonzero(np.bincount(where))
-    low, high = np.percentile(simulated[:, there] / np.bincount(where)[there], [2.5, 97.5], axis=0)
-    x, y = Axis(0, 1, 60, 360), Axis(0, 1, 330, 30)
-    parts = frame(x, y, "confidence", "accuracy")
-    parts.append(f'<path class="p" d="M{x.at(0):.1f} {y.at(0):.1f}L{x.at(1):.1f} {y.at(1):.1f}"/>')
-    for one, a, b in zip(bins, low, high, strict=True):
-        at = x.at(one.confidence)
-        parts.append(f'<path class="band" d="M{at - 7:.1f} {y.at(float(a)):.1f}h14V{y.at(float(b)):.1f}h-14z"/>')
-        parts.append(bar(at, y.at(one.accuracy), at, y.at(one.confidence), 1))
-        title = f"{one.n} items: confidence {one.confidence:.3f}, accuracy {one.accuracy:.3f}"
-        parts.append(mark(at, y.at(one.accuracy), 0, title))
-    note = "First seed. Grey: where 95 % of a calibrated model's bins of this size lie."
-    return Plot("Reliability", note, chart(400, 370, "Accuracy by confidence", parts))
 
 
 def _text_note(task: Task, found: Errors | None, texts: Mapping[str, Any]) -> str:

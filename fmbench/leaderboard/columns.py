@@ -10,8 +10,8 @@ import numpy as np
 
 from fmbench.leaderboard.board import Estimate, Score
 from fmbench.leaderboard.entry import Entry, Task
+from fmbench.leaderboard.holm_ranks import ranks_of
 from fmbench.leaderboard.pairs import Compared, Spread, compared, items_won, own_variance, spread_of
-from fmbench.stats.ranks import rank_intervals
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def make_column(task: Task, cells: Sequence[Sequence[Entry]], count_items: bool 
         won = items_won(runs)
         found = replace(found, won=won if factor > 0 else won.T)
     variance, df = own_variance(spread)
-    ranks = rank_intervals(found.pairwise()) if rows else []
+    ranks = ranks_of(found)
     estimates = _estimates(means, raw, task.range)
     scores = {
         i: Score(
@@ -93,7 +93,10 @@ def interval(value: float, variance: float, df: float, ends: tuple[float, float]
 
     if not math.isfinite(variance):
         return Estimate(value)
-    half = float(stdtrit(df, 0.975)) * math.sqrt(variance)
+    return _around(value, float(stdtrit(df, 0.975)) * math.sqrt(variance), ends)
+
+
+def _around(value: float, half: float, ends: tuple[float, float]) -> Estimate:
     return Estimate(value, five_digits(max(ends[0], value - half)), five_digits(min(ends[1], value + half)))
 
 
@@ -103,8 +106,16 @@ def five_digits(value: float) -> float:
 
 
 def _estimates(means: np.ndarray, spread: Spread, ends: tuple[float, float]) -> list[Estimate]:
+    """`interval` of every row."""
+    from scipy.special import stdtrit
+
     variance, df = own_variance(spread)
-    return [interval(float(m), float(v), float(d), ends) for m, v, d in zip(means, variance, df, strict=True)]
+    half = stdtrit(df, 0.975) * np.sqrt(variance)
+    known = np.isfinite(variance)
+    return [
+        _around(value, width, ends) if there else Estimate(value)
+        for value, width, there in zip(means.tolist(), half.tolist(), known.tolist(), strict=True)
+    ]
 
 
 def _rescaled(raw: Estimate, offset: float, factor: float) -> Estimate:

@@ -13,7 +13,7 @@ import numpy as np
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.summed import mean_of_items
 from fmbench.registry import METRICS
-from fmbench.run.result import Result
+from fmbench.run.result import DataInfo, Result, few_shot
 
 
 class TaskKey(NamedTuple):
@@ -33,6 +33,7 @@ class Task:
     Args:
         key: None-valued fingerprint "" where nothing was run yet.
         chance, ceiling: scores that rescale to 0 and 1; None where the task has none.
+        ceiling_stated: whether the data say what can be reached at best; if not, the ceiling is the best of the metric.
         current: False for an older version or other rows than the newest; it is shown, and not in the headline.
         item_scores: whether the score is a mean of item scores, so that items can be won and lost.
         rows: (split, number of rows).
@@ -45,6 +46,7 @@ class Task:
     range: tuple[float, float] = (0.0, 1.0)
     chance: float | None = None
     ceiling: float | None = None
+    ceiling_stated: bool = False
     current: bool = True
     item_scores: bool = False
     rows: tuple[tuple[str, int], ...] = ()
@@ -57,10 +59,11 @@ class Task:
 
     @property
     def span(self) -> float | None:
-        """Ceiling minus chance, None where scores cannot be rescaled."""
-        if self.chance is None or self.ceiling is None or self.chance == self.ceiling:
+        """Ceiling minus chance, None where scores cannot be rescaled: a level is missing, or chance is no worse."""
+        if self.chance is None or self.ceiling is None:
             return None
-        return self.ceiling - self.chance
+        span = self.ceiling - self.chance
+        return span if (span > 0 if self.higher_is_better else span < 0) else None
 
 
 class Perturbed(NamedTuple):
@@ -92,6 +95,7 @@ class Entry:
         problem: why there is no value.
         machine: where it was computed, in words.
         folder: of the cell, relative to the reports folder.
+        few_shot: (examples of each class, main metric on validation rows).
     """
 
     task: TaskKey
@@ -109,6 +113,7 @@ class Entry:
     trainable_parameters: int | None = None
     started_at: str = ""
     folder: str = ""
+    few_shot: tuple[tuple[int, float], ...] = ()
 
     @property
     def row(self) -> tuple[str, str]:
@@ -139,6 +144,7 @@ def entry_of(result: Result, contributions: np.ndarray | None, folder: str = "")
         info.trainable_parameters if info else None,
         result.started_at,
         folder,
+        tuple(few_shot(result)),
     )
 
 
@@ -156,11 +162,16 @@ def tasks_of(results: Sequence[Result]) -> list[Task]:
             continue
         key = key_of(result)
         held = first.get(key)
-        if held is None or (held.data and held.data.chance is None and result.data.chance is not None):
+        if held is None or held.data is None or _levels(result.data) > _levels(held.data):
             first[key] = result
         mark = (result.task_version, result.started_at, key)
         newest[result.suite, result.task] = max(newest.get((result.suite, result.task), mark), mark)
     return [_task(first[key], newest[key.suite, key.task][2] == key) for key in sorted(first)]
+
+
+def _levels(data: DataInfo) -> int:
+    """How many of its levels a result knows: those of older versions may lack some."""
+    return (data.chance is not None) + (data.ceiling is not None)
 
 
 def _task(result: Result, current: bool) -> Task:
@@ -168,7 +179,7 @@ def _task(result: Result, current: bool) -> Task:
     assert data is not None
     chance = data.chance if data.chance is not None else metric.chance(len(data.labels))
     best = metric.range[1] if metric.higher_is_better else metric.range[0]
-    ceiling = (data.ceiling or {}).get(result.main_metric, best)
+    stated = data.ceiling or {}
     return Task(
         key_of(result),
         result.domain,
@@ -176,7 +187,8 @@ def _task(result: Result, current: bool) -> Task:
         metric.higher_is_better,
         metric.range,
         _finite(chance),
-        _finite(ceiling),
+        _finite(stated.get(result.main_metric, best)),
+        result.main_metric in stated,
         current,
         getattr(metric, "proportion", False) or getattr(metric, "value", None) is mean_of_items,
         tuple(data.rows.items()),

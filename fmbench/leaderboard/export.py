@@ -6,13 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fmbench.errors import one_line
 from fmbench.leaderboard.board import Board, Estimate
 from fmbench.leaderboard.compare import pair_lines
 from fmbench.leaderboard.render import embed, row_id
-from fmbench.leaderboard.view import make_table
+from fmbench.leaderboard.view import Table, make_table
 
 SCHEMA = "fmbench.board/1"
 LONG_COLUMNS = ("suite", "task", "task_version", "fingerprint", "model", "adaptation", "metric", "value", "low", "high",
@@ -34,32 +35,36 @@ def board_json(board: Board) -> str:
         "domains": [{"name": d.name, "weight": d.weight, "tasks": list(d.tasks)} for d in board.domains],
         "tasks": [
             {**task.key._asdict(), "domain": task.domain, "chance": task.chance, "ceiling": task.ceiling,
-             "current": task.current, "source": task.source, "license": task.license, "rows": dict(task.rows)}
+             "ceiling_stated": task.ceiling_stated, "current": task.current, "source": task.source,
+             "license": task.license, "rows": dict(task.rows)}
             for task in board.tasks
         ],
         "columns": [column.name for column in table.columns],
-        "rows": [
-            {
-                "id": row_id(row),
-                "model": row.model,
-                "adaptation": row.adaptation,
-                "rank": row.rank,
-                "tie_group": row.group,
-                "headline": row.headline,
-                "over_tasks": row.over_tasks,
-                "rank_over_tasks": row.rank_over_tasks,
-                "measured": row.measured,
-                "cells": [[cell.value, cell.low, cell.high, cell.reason] for cell in cells],
-                "scores": [
-                    {"task": t, "seeds": list(score.seeds), "n": score.n, "cells": list(score.folders)}
-                    for t, score in enumerate(row.scores)
-                    if score.estimate is not None
-                ],
-            }
-            for row, cells in zip(board.rows, table.rows, strict=True)
-        ],
     }  # fmt: skip
-    return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    head = json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
+    rows = ",\n".join(json.dumps(line, ensure_ascii=False, allow_nan=False) for line in _row_lines(board, table))
+    return f'{head},\n "rows": [\n{rows}\n ]\n}}\n'
+
+
+def _row_lines(board: Board, table: Table) -> Iterable[dict[str, Any]]:
+    for row, cells in zip(board.rows, table.rows, strict=True):
+        yield {
+            "id": row_id(row),
+            "model": row.model,
+            "adaptation": row.adaptation,
+            "rank": row.rank,
+            "tie_group": row.group,
+            "headline": row.headline,
+            "over_tasks": row.over_tasks,
+            "rank_over_tasks": row.rank_over_tasks,
+            "measured": row.measured,
+            "cells": [[cell.value, cell.low, cell.high, cell.reason] for cell in cells],
+            "scores": [
+                {"task": t, "seeds": list(score.seeds), "n": score.n, "cells": list(score.folders)}
+                for t, score in enumerate(row.scores)
+                if score.estimate is not None
+            ],
+        }
 
 
 def board_csv(board: Board) -> str:
@@ -108,7 +113,10 @@ def to_csv(names: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
 
 
 def _defused(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = one_line(value)
+    return _guarded(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=4096)
+def _guarded(content: str) -> str:
+    text = one_line(content)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

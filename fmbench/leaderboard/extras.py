@@ -69,6 +69,18 @@ def curves_of(tasks: Sequence[Task], entries: Sequence[Entry]) -> tuple[Curve, .
     )
 
 
+def few_shot_of(tasks: Sequence[Task], entries: Sequence[Entry]) -> tuple[tuple[int, float], ...]:
+    """Rescaled validation scores by the number of examples of each class, at the numbers that all of them have."""
+    spans = {task.key: task for task in tasks if task.current and task.span is not None}
+    found = [
+        {shots: _rescale(value, spans[entry.task]) for shots, value in entry.few_shot}
+        for entry in entries
+        if entry.few_shot and entry.task in spans
+    ]
+    shared = sorted(set.intersection(*map(set, found))) if found else []
+    return tuple((shots, math.fsum(one[shots] for one in found) / len(found)) for shots in shared)
+
+
 def _machine(entry: Entry, metric: str, number: Number) -> str | None:
     return entry.machine if number.unit and metric not in METRICS else None
 

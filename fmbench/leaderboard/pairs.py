@@ -7,6 +7,7 @@ exact; the order of summation then does not matter.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -106,8 +107,17 @@ def spread_of(runs: Sequence[Sequence[np.ndarray | None]], scores: Sequence[Sequ
         known = np.flatnonzero(units == size).tolist()
         means = np.stack([np.mean([one for one in runs[i] if one is not None], axis=0) for i in known])
         items[np.ix_(known, known)] = exact_covariance(means)
-    seeds = np.array([np.var(row, ddof=1) / len(row) if len(row) > 1 else 0.0 for row in scores], dtype=np.float64)
+    seeds = np.array([_variance_of_mean(row) for row in scores], dtype=np.float64)
     return Spread(items, units, seeds, np.array([max(1, len(row)) for row in scores]))
+
+
+def _variance_of_mean(scores: Sequence[float]) -> float:
+    """`s^2 / K` of K scores; 0 of one."""
+    count = len(scores)
+    if count < 2:
+        return 0.0
+    mean = math.fsum(scores) / count
+    return math.fsum((score - mean) ** 2 for score in scores) / ((count - 1) * count)
 
 
 def items_won(runs: Sequence[Sequence[np.ndarray | None]]) -> np.ndarray:

@@ -27,7 +27,7 @@ class Plot(NamedTuple):
 
 def plots_of(board: Board) -> list[Plot]:
     """Every plot that the board has something for."""
-    made = [ranks(board), *throughput(board), trained(board), *robustness(board), history(board)]
+    made = [ranks(board), *throughput(board), trained(board), *robustness(board), few_shot(board), history(board)]
     return [plot for plot in made if plot is not None]
 
 
@@ -155,29 +155,50 @@ def _front(points: Sequence[tuple[float, float]], more_is_better: bool) -> list[
     return [not any(q >= a and sign * c >= sign * b and (q, c) != (a, b) for q, c in points) for a, b in points]
 
 
-def robustness(board: Board) -> list[Plot | None]:
+def robustness(board: Board) -> list[Plot]:
     """Score by severity of each perturbation, the best rows."""
     names = sorted({curve.perturbation for row in board.rows for curve in row.curves})
     return [_robustness(board, name) for name in names]
 
 
-def _robustness(board: Board, name: str) -> Plot | None:
-    lines = [
-        (row, [(s, 100 * v) for s, v in curve.points])
-        for row in board.rows
-        for curve in row.curves
-        if curve.perturbation == name
-    ][:MOST_LINES]
-    x = Axis(0, max(1, max(s for _, points in lines for s, _ in points)), 60, 450)
+def _robustness(board: Board, name: str) -> Plot:
+    found = [(row, curve.points) for row in board.rows for curve in row.curves if curve.perturbation == name]
+    x = Axis(0, max(1, max(s for _, points in found for s, _ in points)), 60, 450)
+    note = f"Rescaled scores under {name}, mean over the tasks that have it; the best {MOST_LINES} rows at most."
+    return _lines(f"Robustness: {name}", note, found, x, "severity (0 is clean)", f"Scores by severity of {name}")
+
+
+def few_shot(board: Board) -> Plot | None:
+    """Score by the number of examples of each class, the best rows."""
+    found = [(row, row.few_shot) for row in board.rows if len(row.few_shot) > 1]
+    if not found:
+        return None
+    x = axis_of([shots for _, points in found for shots, _ in points], 60, 450, log=True)
+    note = (
+        "Rescaled scores on validation rows of heads from so many examples of each class, mean over the tasks that "
+        f"have them; the best {MOST_LINES} rows at most."
+    )
+    return _lines("Few-shot", note, found, x, "examples of each class", "Scores by the number of examples")
+
+
+def _lines(
+    name: str,
+    note: str,
+    found: Sequence[tuple[Row, Sequence[tuple[int, float]]]],
+    x: Axis,
+    x_name: str,
+    label: str,
+) -> Plot:
+    """A line a row, the first rows only, with their names beside it."""
+    lines = [(row, [(at, 100 * value) for at, value in points]) for row, points in found[:MOST_LINES]]
     y = axis_of([v for _, points in lines for _, v in points], 250, 30)
-    parts = frame(x, y, "severity (0 is clean)", "score")
+    parts = frame(x, y, x_name, "score")
     for i, (row, points) in enumerate(lines):
-        parts.append(line([(x.at(s), y.at(v)) for s, v in points], i))
-        parts += [mark(x.at(s), y.at(v), i, f"{row.name}, {name}, severity {s}: {fixed(v, 1)}") for s, v in points]
+        parts.append(line([(x.at(a), y.at(v)) for a, v in points], i))
+        parts += [mark(x.at(a), y.at(v), i, f"{row.name}, {x_name} {a}: {fixed(v, 1)}") for a, v in points]
         parts.append(mark(480, 40 + 20 * i, i, row.name))
         parts.append(word(492, 44 + 20 * i, row.name))
-    note = f"Rescaled scores under {name}, mean over the tasks that have it; the best {MOST_LINES} rows at most."
-    return Plot(f"Robustness: {name}", note, chart(740, 290, f"Scores by severity of {name}", parts))
+    return Plot(name, note, chart(740, 290, label, parts))
 
 
 def history(board: Board) -> Plot | None:

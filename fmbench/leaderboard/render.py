@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +21,7 @@ from fmbench.leaderboard.board import Board, Estimate, Row
 from fmbench.leaderboard.compare import EMBEDDED, pair_lines
 from fmbench.leaderboard.plots import Plot, plots_of
 from fmbench.leaderboard.svg import num
-from fmbench.leaderboard.view import Cell, Column, Table, half_text, json_cell, make_table, shown_text
+from fmbench.leaderboard.view import Cell, Column, Table, half_text, json_cell, make_table, short_reason, shown_text
 from fmbench.measure.measurement import percent
 
 PAGE_ROWS = 200
@@ -75,7 +77,7 @@ def render_board(board: Board, site: Site | None = None) -> str:
     """One self-contained page: rows are in the markup, what the script needs is in the page."""
     site = site or Site()
     table = make_table(board, site.tasks)
-    script = _asset("board.js")
+    script = _packed(_asset("board.js"))
     plots: list[Plot] = plots_of(board) if site.plots else []
     return str(
         _environment()
@@ -85,6 +87,7 @@ def render_board(board: Board, site: Site | None = None) -> str:
             table=table,
             rows=_rows(board, table, site),
             groups=_groups(board, table),
+            weights=default_weights(board),
             methods=sorted({row.adaptation for row in board.rows}),
             plots=plots,
             data=Markup(_embedded(board, table, site)),
@@ -98,6 +101,11 @@ def render_board(board: Board, site: Site | None = None) -> str:
             first_command=site.command,
         )
     )
+
+
+def default_weights(board: Board) -> tuple[int, ...]:
+    """The shares of the domains as the sliders show them, in whole percent."""
+    return tuple(math.floor(100 * domain.weight + 0.5) for domain in board.domains)
 
 
 def row_id(row: Row) -> str:
@@ -136,12 +144,24 @@ def _environment() -> Any:
     )
     made.filters["level"] = lambda value: "none" if value is None else f"{value:.4g}"
     made.filters["share"] = percent
+    made.globals["style"] = Markup(_packed_style(_asset("board.css")))
     return made
 
 
 @cache
 def _asset(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _packed(script: str) -> str:
+    """A script without its comments of whole lines and its indentation; none of its texts goes over a line's end."""
+    lines = (line.strip() for line in script.splitlines())
+    return "\n".join(line for line in lines if line and not (line.startswith("/*") and line.endswith("*/"))) + "\n"
+
+
+def _packed_style(style: str) -> str:
+    """A style sheet without the spaces that mean nothing."""
+    return re.sub(r"([{};:,]) | (?=[{}])", r"\1", style).strip()
 
 
 def _policy(script: str, shards: bool) -> str:
@@ -198,8 +218,7 @@ def _address(site: Site, row: str, column: Column) -> str:
 
 def _shown(column: Column, cell: Cell, href: str, ends: tuple[float, float]) -> Shown:
     if cell.value is None:
-        reason = cell.reason or "not known"
-        return Shown("", missing=True, reason=reason, short=reason.split(":")[0][:24], href=href)
+        return Shown("", missing=True, reason=cell.reason or "not known", short=short_reason(cell), href=href)
     bar = _bar(cell, ends) if column.id == "score" else ""
     return Shown(shown_text(column, cell), half_text(column, cell), column.format == "text", href=href, bar=bar)
 
@@ -241,6 +260,7 @@ def _embedded(board: Board, table: Table, site: Site) -> str:
 
 
 def _column_data(column: Column) -> dict[str, Any]:
+    levels = {} if column.span is None else {"chance": column.chance, "span": column.span}
     return {
         "id": column.id,
         "name": column.name,
@@ -250,8 +270,7 @@ def _column_data(column: Column) -> dict[str, Any]:
         "up": column.higher_is_better,
         "task": column.task,
         "domain": column.domain,
-        "chance": column.chance,
-        "span": column.span,
+        **levels,
     }
 
 

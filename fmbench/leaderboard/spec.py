@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fmbench.errors import nearest
 from fmbench.registry import ADAPTATIONS
 from fmbench.suite.marks import read_yaml
 from fmbench.suite.problems import Problems
@@ -58,6 +60,26 @@ def load_board(path: Path) -> BoardFile:
     problems.raise_any()
     assert board is not None
     return board
+
+
+def check_names(path: Path, board: BoardFile, tasks: Collection[str], domains: Collection[str]) -> None:
+    """Whether the tasks and domains that a board names are those of its suites.
+
+    Args:
+        tasks, domains: all that the suites have.
+
+    Raises:
+        InputError: all that are not, each with its place.
+    """
+    problems = Problems(read_yaml(path))
+    for i, name in enumerate(board.tasks or ()):
+        if name not in tasks:
+            problems.add(f"no suite of the board has the task {name!r}", ("tasks", i), hint=nearest(name, tasks))
+    for name in board.domains:
+        if name not in domains:
+            what = f"no task of the board has the domain {name!r} (there are: {', '.join(sorted(domains))})"
+            problems.add(what, ("domains", name), key=True, hint=nearest(name, domains))
+    problems.raise_any()
 
 
 def _unique(problems: Problems, value: object, key: str) -> None:

@@ -51,6 +51,7 @@ class Column:
         group: "row", "score", "domain", the name of a task's domain, or "measure".
         task: number of its task, or None.
         domain: number of its domain, or None.
+        note: a few words that stand below the label.
         higher_is_better: decides what the first click sorts to the top.
     """
 
@@ -66,6 +67,7 @@ class Column:
     domain: int | None = None
     chance: float | None = None
     span: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _tasks(board: Board, chosen: Sequence[int] | None) -> list[Part]:
             Column(f"t{t}", f"task:{_task_name(board, t)}", _task_name(board, t), task_help(board.tasks[t]),
                    board.tasks[t].domain, "percent" if _is_share(board.tasks[t]) else "number",
                    few and board.tasks[t].current, board.tasks[t].higher_is_better, t, domain_of.get(t),
-                   board.tasks[t].chance, board.tasks[t].span),
+                   board.tasks[t].chance, board.tasks[t].span, _task_note(board.tasks[t])),
             _task_cell(t),
         )
         for t in numbers
@@ -216,10 +218,19 @@ def _task_name(board: Board, number: int) -> str:
 
 def task_help(task: Task) -> str:
     """Metric, levels, rows and version of a task, in one line."""
-    levels = "no chance level" if task.span is None else f"chance {task.chance:.4g}, ceiling {task.ceiling:.4g}"
+    known = ", the best that can be reached" if task.ceiling_stated else ""
+    levels = "no chance level" if task.span is None else f"chance {task.chance:.4g}, ceiling {task.ceiling:.4g}{known}"
     rows = ", ".join(f"{n:,} {split}" for split, n in task.rows)
     stale = "" if task.current else "; stale: not in the headline"
     return f"{task.key.metric} ({levels}); {rows or 'no rows yet'}; task version {task.key.version}{stale}"
+
+
+def _task_note(task: Task) -> str:
+    """Domain, and the ceiling where it is one that the data state."""
+    if not task.ceiling_stated or task.ceiling is None:
+        return task.domain
+    ceiling = fixed(100 * task.ceiling, 1) if _is_share(task) else significant(task.ceiling)
+    return f"ceiling {ceiling} · {task.domain}"
 
 
 def _tasks_text(domain: Domain) -> str:
@@ -258,6 +269,11 @@ def shown_text(column: Column, cell: Cell) -> str:
     if column.format == "coverage":
         return f"{value:.0f}"
     return significant(value)
+
+
+def short_reason(cell: Cell) -> str:
+    """Why a cell is missing, in a few words."""
+    return (cell.reason or "not known").split(":")[0][:24]
 
 
 def half_text(column: Column, cell: Cell) -> str:

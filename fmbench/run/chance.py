@@ -10,9 +10,12 @@ from fmbench.registry import KINDS, LOADERS, METRICS
 from fmbench.suite.schema import Task
 from fmbench.tasks.examples import Examples, model_inputs
 
+TRIVIAL = ("majority", "popularity")
+"""Loaders of what is no more than a count of the training rows."""
+
 
 def chance_level(task: Task, data: Dataset, metric_name: str) -> float | None:
-    """The better of uniform guessing and of the trivial answer (majority class, mean score) on the test rows.
+    """The better of uniform guessing and of the trivial answer (majority class, mean, popularity) on the test rows.
 
     It comes from the data alone, so it is the same for every model. None where neither is defined.
     """
@@ -37,8 +40,9 @@ class ChanceLevels:
 
 
 def _trivial_score(task: Task, data: Dataset, metric_name: str) -> float | None:
-    kind, trivial, metric = KINDS[task.spec.kind], LOADERS["majority"], METRICS[metric_name]
-    if kind.name not in trivial.kinds:
+    kind, metric = KINDS[task.spec.kind], METRICS[metric_name]
+    trivial = next((LOADERS[name] for name in TRIVIAL if kind.name in LOADERS[name].kinds), None)
+    if trivial is None:
         return None
     examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, task.options)
     try:

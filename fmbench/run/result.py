@@ -101,6 +101,16 @@ class Result(_Part):
         return (self.model_dump_json(by_alias=True, indent=1) + "\n").encode()
 
 
+def few_shot(result: Result) -> list[tuple[int, float]]:
+    """(examples of each class, validation score) where the adaptation was also fitted on a few examples."""
+    given = result.settings.get("adaptation")
+    shots = given.get("shots") if isinstance(given, dict) else None
+    scores = result.curves.get("few_shot") or []
+    if not isinstance(shots, list) or len(shots) != len(scores):
+        return []
+    return sorted((int(n), score) for n, score in zip(shots, scores, strict=True) if score is not None)
+
+
 def finite(curves: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
     """Curves as they are written: what is not finite is null."""
     return {name: [value if math.isfinite(value) else None for value in values] for name, values in curves.items()}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from browsing import written
 
 from fmbench.leaderboard.board import Board
 from fmbench.leaderboard.build_board import build_board
@@ -17,7 +20,10 @@ from fmbench.measure.contributions import contributions
 from fmbench.measure.measurement import Measurement
 from fmbench.registry import METRICS
 from fmbench.run.result import DataInfo, Error, ModelInfo, Result
+from fmbench.run.store import Store
 
+MakeBoard = Callable[..., Board]
+Results = Callable[[int], list[Result]]
 LABELS = ["bad", "good"]
 
 
@@ -180,3 +186,59 @@ def hostile_results() -> list[Result]:
     results.append(make_result(bad, adaptation=bad, domain=bad, kind=bad, task=bad, environment={"cpu": bad}))
     results += [make_result(f"failed {name}", error=text) for name, text in HOSTILE.items()]
     return results
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no chromium")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def tame(board: MakeBoard, two_domains: Results) -> Board:
+    return board(two_domains(14))
+
+
+@pytest.fixture
+def tame_file(tame: Board, tmp_path: Path) -> Path:
+    return written(tame, tmp_path)
+
+
+@pytest.fixture(params=["tame", "hostile"])
+def page_file(
+    request: pytest.FixtureRequest, tmp_path: Path, tame: Board, board: MakeBoard, hostile_results: list[Result]
+) -> Path:
+    if request.param == "tame":
+        return written(tame, tmp_path)
+    title = hostile_results[1].model + "z" * 3000
+    return written(board(hostile_results, title=title, description=title, notes=[title]), tmp_path)
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    """One report with three models on two tasks, one of them failed, and one cell that was planned and never run."""
+    store = Store(tmp_path / "reports" / "tiny")
+    results = [
+        make_result(
+            model, 0.6 + m / 10, seed, task=task, suite="tiny", error="no luck" if model + task == "cu" else None
+        )
+        for m, model in enumerate("abc")
+        for task in ("t", "u")
+        for seed in (0, 1)
+    ]
+    cells = [
+        {"folder": f"{r.task}/{r.model}/fit/seed-{r.seed}", "task": r.task, "task_version": 1, "model": r.model,
+         "adaptation": "fit", "seed": r.seed, "settings": {}}
+        for r in results
+    ]  # fmt: skip
+    for one, cell in zip(results, cells, strict=True):
+        store.save(str(cell["folder"]), one, None if one.error else make_predictions(one, 3 * one.seed))
+    cells.append({**cells[0], "model": "d", "folder": "t/d/fit/seed-0"})
+    store.write_plan({"suite": "tiny", "description": "About it", "file": "tiny.yaml", "cells": cells})
+    return store.folder.parent

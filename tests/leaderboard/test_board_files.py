@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import urllib.request
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from threading import Thread
 import pyarrow as pa
 import pytest
 
+from fmbench.cli import main
 from fmbench.errors import InputError, NothingMeasured
 from fmbench.leaderboard.build import build_site, build_suite_board
 from fmbench.leaderboard.serve import server
@@ -20,28 +22,6 @@ from fmbench.run.result import Result
 from fmbench.run.store import Store
 
 GOOD = "board: mine\ntitle: Mine\nsuites: [tiny]\n"
-
-
-@pytest.fixture
-def reports(tmp_path: Path, result: Callable[..., Result], predictions: Callable[..., pa.Table]) -> Path:
-    """One report with three models on two tasks, one of them failed, and one cell that was planned and never run."""
-    store = Store(tmp_path / "reports" / "tiny")
-    results = [
-        result(model, 0.6 + m / 10, seed, task=task, suite="tiny", error="no luck" if model + task == "cu" else None)
-        for m, model in enumerate("abc")
-        for task in ("t", "u")
-        for seed in (0, 1)
-    ]  # fmt: skip
-    cells = [
-        {"folder": f"{r.task}/{r.model}/fit/seed-{r.seed}", "task": r.task, "task_version": 1, "model": r.model,
-         "adaptation": "fit", "seed": r.seed, "settings": {}}
-        for r in results
-    ]  # fmt: skip
-    for one, cell in zip(results, cells, strict=True):
-        store.save(str(cell["folder"]), one, None if one.error else predictions(one, 3 * one.seed))
-    cells.append({**cells[0], "model": "d", "folder": "t/d/fit/seed-0"})
-    store.write_plan({"suite": "tiny", "description": "About it", "file": "tiny.yaml", "cells": cells})
-    return store.folder.parent
 
 
 def written(tmp_path: Path, **files: str) -> list[Path]:
@@ -72,7 +52,11 @@ def test_a_site_is_the_same_bytes_twice(tmp_path: Path, reports: Path, monkeypat
     assert content(tmp_path / "again") == first
     other = json.loads(first["other/data/board.json"])
     assert ([task["task"] for task in other["tasks"]], other["missing"]) == (["u"], ["absent"])
-    assert b"No report of <bdi>absent</bdi> yet" in first["other/index.html"]
+    assert b"<bdi>absent</bdi> yet: <code>fmbench run suites/absent.yaml</code> makes it" in first["other/index.html"]
+    assert b'href="feed.xml"' in first["other/index.html"]
+    assert b'href="badge.svg"' in first["other/index.html"]
+    assert first["mine/feed.xml"] != first["other/feed.xml"]
+    assert b"b \xc2\xb7 fit" in first["index.html"]
 
 
 def test_reasons_come_from_the_plan(tmp_path: Path, reports: Path) -> None:
@@ -99,6 +83,7 @@ def test_every_score_has_a_page_with_its_evidence(tmp_path: Path, reports: Path)
         for cell in cells
         if "· <bdi>fit</bdi> on <bdi>t</bdi>" in (text := cell.read_text()) and "<bdi>a</bdi>" in text
     )
+    assert "Chance, ceiling</th><td>0.5, 1; from the one (0) to the other (100) this row is at 20.0</td>" in good
     for part in (
         "fmbench run tiny.yaml --models a --tasks t --adaptations fit --seeds 0",
         "f" * 64,
@@ -163,9 +148,12 @@ def test_the_board_of_one_suite(reports: Path, tmp_path: Path) -> None:
 
 def test_a_board_without_a_report_is_a_page_that_says_so(tmp_path: Path, reports: Path) -> None:
     files = written(tmp_path, one=GOOD.replace("tiny", "absent"))
-    with pytest.raises(NothingMeasured, match="no report of absent"):
+    with pytest.raises(NothingMeasured, match=r"no report of absent.*`fmbench run suites/absent\.yaml`"):
         build_site(files, reports, tmp_path / "site")
-    assert "No results yet" in (tmp_path / "site" / "mine" / "index.html").read_text()
+    page = (tmp_path / "site" / "mine" / "index.html").read_text()
+    assert "No results yet" in page
+    assert "<code>fmbench run suites/absent.yaml</code>, then <code>fmbench leaderboard build</code>" in page
+    assert "no results" in (tmp_path / "site" / "mine" / "badge.svg").read_text()
 
 
 def test_the_committed_boards_are_good_and_build(tmp_path: Path, reports: Path) -> None:
@@ -202,6 +190,23 @@ def test_a_bad_board_file_is_told_with_its_place(tmp_path: Path, text: str, prob
     assert str(error.value).splitlines()[0].startswith(f"{file}:{problem}")
 
 
+def test_tasks_and_domains_that_the_suites_do_not_have_are_told_with_their_place(tmp_path: Path, reports: Path) -> None:
+    files = written(
+        tmp_path,
+        one=GOOD + "tasks: [t, tt]\n",
+        two="board: other\ntitle: T\nsuites: [tiny]\ndomains: {general: {weight: 2}, generl: {weight: 1}}\n",
+    )
+    with pytest.raises(InputError) as error:
+        build_site(files, reports, tmp_path / "site")
+    assert str(error.value).splitlines() == [
+        f"{files[0]}:4:12: no suite of the board has the task 'tt'; did you mean 't'?",
+        f"{files[1]}:4:33: no task of the board has the domain 'generl' (there are: general); did you mean 'general'?",
+    ]
+    assert not (tmp_path / "site").exists()
+    later = written(tmp_path, three=GOOD.replace("[tiny]", "[tiny, absent]") + "tasks: [t, of-the-absent]\n")
+    assert build_site(later, reports, tmp_path / "site")
+
+
 def test_all_problems_of_all_files_come_together(tmp_path: Path, reports: Path) -> None:
     files = written(tmp_path, good=GOOD, one="titel: x\n", two="board: a b\ntitle: T\nsuites: [a]\n", again=GOOD)
     with pytest.raises(InputError) as error:
@@ -230,3 +235,89 @@ def test_a_task_that_nobody_ran_yet_stays_in_its_domain(tmp_path: Path, reports:
     board = json.loads((tmp_path / "site/mine/data/board.json").read_text())
     assert {task["task"]: task["domain"] for task in board["tasks"]}["v"] == "medical"
     assert [domain["name"] for domain in board["domains"]] == ["general", "medical"]
+
+
+def test_the_workflow_calls_commands_that_there_are() -> None:
+    """Every fmbench command of pages.yml: its verb and its options are those of the command line."""
+    import shlex
+
+    from typer.main import get_command
+
+    from fmbench.cli import app
+
+    text = (Path(__file__).parents[2] / ".github" / "workflows" / "pages.yml").read_text()
+    lines = [
+        shlex.split(line.split("||")[0]) for line in text.splitlines() if line.strip().startswith(".venv/bin/fmbench")
+    ]
+    assert [words[1:3] for words in lines] == [
+        ["run", "suites/$suite.yaml"],
+        ["leaderboard", "build"],
+        ["leaderboard", "verify"],
+    ]
+    for words in lines:
+        command = get_command(app)
+        rest = words[1:]
+        while hasattr(command, "commands"):
+            command, *rest = command.commands[rest[0]], *rest[1:]
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert {word for word in rest if word.startswith("--")} <= options
+
+
+def test_curves_are_drawn_as_what_they_are(
+    tmp_path: Path, result: Callable[..., Result], predictions: Callable[..., pa.Table]
+) -> None:
+    """Steps, few-shot curves on a board and its cells, risk by coverage; columns of tables are no curves."""
+    store = Store(tmp_path / "reports" / "tiny")
+    curves = {
+        "loss": [3.0, 2.0, 1.0], "few_shot": [0.6, 0.7, 0.9], "confusion_gold": [0, 0, 1], "length_cuts": [3.0, 9.0],
+        "reliability_n": [5, 5], "risk_coverage_coverage": [0.1, 1.0], "risk_coverage_risk": [0.0, 0.2],
+    }  # fmt: skip
+    settings = {"adaptation": {"shots": [1, 4, 16]}}
+    cells = []
+    for i, model in enumerate("ab"):
+        one = result(model, 0.7, suite="tiny", curves=curves if i else {}, settings=settings if i else {})
+        store.save(f"task/{model}/fit/seed-0", one, predictions(one))
+        cells.append({"folder": f"task/{model}/fit/seed-0", "task": "task", "task_version": 1, "model": model,
+                      "adaptation": "fit", "seed": 0, "settings": one.settings})  # fmt: skip
+    store.write_plan({"suite": "tiny", "cells": cells})
+    (page,) = build_site(written(tmp_path, one=GOOD), tmp_path / "reports", tmp_path / "site")
+    (cell,) = (text for path in page.parent.glob("cells/*-*.html") if "Few-shot" in (text := path.read_text()))
+    names = [part.split("</h2>")[0] for part in cell.split("<figure><h2>")[1:]]
+    assert names == ["Curve: loss", "Few-shot", "Risk and coverage", "Reliability"]
+    assert "accuracy at examples of each class 4: 0.7" in cell
+    board = page.read_text()
+    assert "<h3>Few-shot</h3>" in board
+    assert "b · fit, examples of each class 16: 80.0" in board
+
+
+def test_a_table_in_the_terminal_is_the_view(
+    tmp_path: Path, reports: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = written(tmp_path, one=GOOD)
+
+    def said(*arguments: str, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as left:
+            main(["leaderboard", "table", *arguments, "--reports", str(reports)])
+        out, err = capsys.readouterr()
+        assert (left.value.code or 0) == code
+        return out if code == 0 else err
+
+    def models(*arguments: str) -> list[str]:
+        return [line["model"] for line in csv.DictReader(said(str(file), "--format", "csv", *arguments).splitlines())]
+
+    view = "https://host/mine/index.html#sort=-t0&q=%40tasks%3A2&cols=-params"
+    assert models() == ["b", "a", "c", "d"]
+    assert models("--view", view) == ["b", "a"]
+    assert said(str(file), "--format", "markdown").startswith("| Rank | Model | Method | Score |")
+    text = said(str(file))
+    assert "Model" in text and "– 1 of 2 tasks" in text
+    (tmp_path / "leaderboards").mkdir()
+    (tmp_path / "leaderboards" / "mine.yaml").write_text(GOOD)
+    monkeypatch.chdir(tmp_path)
+    assert said("mine") == text
+    assert "--format latx: not one of text, csv, json, markdown, latex; did you mean 'latex'?" in said(
+        str(file), "--format", "latx", code=2
+    )
+    assert "no such file" in said("absent", code=2)
+    empty = written(tmp_path, three=GOOD.replace("tiny", "absent"))[0]
+    assert "`fmbench run suites/absent.yaml`" in said(str(empty), code=3)

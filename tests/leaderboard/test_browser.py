@@ -2,116 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import importlib.resources
-import io
-import json
 import random
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import Visit, ids, violations, written
 
 from fmbench.leaderboard.board import Board
-from fmbench.leaderboard.export import board_json, pair_shards
-from fmbench.leaderboard.render import Site, render_board
+from fmbench.leaderboard.build import build_site
 from fmbench.leaderboard.view import Table, make_table
 from fmbench.run.result import Result
 
 pytestmark = pytest.mark.browser
-Results = Callable[[int], list[Result]]
 MakeBoard = Callable[..., Board]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no chromium")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def tame(board: MakeBoard, two_domains: Results) -> Board:
-    return board(two_domains(14))
-
-
-@pytest.fixture
-def tame_file(tame: Board, tmp_path: Path) -> Path:
-    return written(tame, tmp_path)
-
-
-@pytest.fixture(params=["tame", "hostile"])
-def page_file(
-    request: pytest.FixtureRequest, tmp_path: Path, tame: Board, board: MakeBoard, hostile_results: list[Result]
-) -> Path:
-    if request.param == "tame":
-        return written(tame, tmp_path)
-    title = hostile_results[1].model + "z" * 3000
-    return written(board(hostile_results, title=title, description=title, notes=[title]), tmp_path)
-
-
-def written(board: Board, folder: Path, site: Site | None = None) -> Path:
-    file = folder / "board.html"
-    file.write_text(render_board(board, site))
-    return file
-
-
-class Visit:
-    """A page that was opened, and everything it did."""
-
-    def __init__(self, browser: Any, file: Path, hash: str = "", **options: Any) -> None:
-        self.context = browser.new_context(accept_downloads=True, **options)
-        self.page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
-        self.page.goto(file.as_uri() + hash, wait_until="load")
-
-    def __enter__(self) -> Visit:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.context.close()
-
-    def order(self) -> list[str]:
-        """Ids of the rows that are shown, in order."""
-        found: list[str] = self.page.evaluate(
-            "[...document.querySelectorAll('#board tbody tr:not([hidden])')].map(row => row.id.slice(2))"
-        )
-        return found
-
-    def state(self) -> list[Any]:
-        """What the page shows: texts of the visible cells of the visible rows, and their classes."""
-        found: list[Any] = self.page.evaluate(
-            """[...document.querySelectorAll('#board tr:not([hidden])')].map(row => [row.className,
-            ...[...row.cells].filter(cell => cell.offsetParent).map(cell => cell.innerText)])"""
-        )
-        return found
-
-    def press(self, selector: str) -> None:
-        self.page.locator(selector).first.click()
-
-    def export(self, kind: str) -> str:
-        with self.page.expect_download() as download:
-            self.press(f"[data-export={kind}]")
-        return Path(download.value.path()).read_text()
-
-
 FOCUSED = "document.activeElement.id || document.activeElement.innerText || document.activeElement.type || ''"
-
-
-def ids(board: Board) -> list[str]:
-    return [row["id"] for row in json.loads(board_json(board))["rows"]]
 
 
 def python_order(board: Board, table: Table, column: int, way: int) -> list[str]:
@@ -277,120 +185,6 @@ def test_no_choice_of_rows_changes_a_number(browser: Any, tame_file: Path) -> No
             assert row[1:] == before[row[2]][1:]
 
 
-def test_rescaled_common_and_resampled(browser: Any, tame_file: Path, tame: Board) -> None:
-    from fmbench.leaderboard.view import fixed
-
-    table = make_table(tame)
-    with Visit(browser, tame_file) as visit:
-        visit.press("#norm")
-        rows = visit.page.locator("#board tbody tr")
-        number = next(i for i, column in enumerate(table.columns) if column.id == "t1")
-        for i, row in enumerate(tame.rows):
-            scaled = row.scores[1].scaled
-            assert scaled is not None
-            text = rows.nth(i).locator("td").nth(number + 1).evaluate("cell => cell.firstChild.textContent")
-            assert float(text) == pytest.approx(100 * scaled.value, abs=0.51)
-        visit.press("#common")
-        head = visit.page.locator("#board thead th").last
-        assert head.inner_text() == "Mean of 3 common"
-        first = tame.rows[0]
-        values = [score.scaled.value for score in first.scores if score.scaled]
-        wanted = (sum(values[:2]) / 2 + values[2]) / 2
-        assert rows.first.locator("td").last.inner_text() == fixed(100 * wanted, 1)
-        visit.press("#common")
-        visit.press("#mode")
-        second = first.rank_over_tasks
-        assert second is not None
-        shown = rows.first.locator("td").nth(1).inner_text()
-        assert shown == (
-            f"{second.rank} ({second.low}–{second.high})" if second.low != second.high else f"{second.rank}"
-        )
-
-
-def test_downloads_are_the_board(browser: Any, tame_file: Path, tame: Board) -> None:
-    tree = json.loads(board_json(tame))
-    with Visit(browser, tame_file) as visit:
-        visit.page.evaluate("document.querySelectorAll('#chooser input:not(:checked)').forEach(box => box.click())")
-        view = json.loads(visit.export("JSON"))
-        names = view["columns"]
-        assert [name for name in names if not name.endswith((":low", ":high"))] == tree["columns"]
-        for shown, row in zip(view["rows"], tree["rows"], strict=True):
-            found = dict(zip(names, shown, strict=True))
-            for name, (value, low, high, _) in zip(tree["columns"], row["cells"], strict=True):
-                assert found[name] == value
-                if f"{name}:low" in found:
-                    assert [found[f"{name}:low"], found[f"{name}:high"]] == [low, high]
-        lines = list(csv.reader(io.StringIO(visit.export("CSV")), strict=True))
-        assert lines[0] == names
-        for line, shown in zip(lines[1:], view["rows"], strict=True):
-            assert [_number(text) for text in line] == shown
-        assert visit.export("Markdown").count("\n") == 2 + len(tree["rows"])
-        assert visit.export("LaTeX").count(r" \\") == 1 + len(tree["rows"])
-        visit.page.locator("#q").fill("@method:lora")
-        assert len(json.loads(visit.export("JSON"))["rows"]) == sum(row.adaptation == "lora" for row in tame.rows)
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text or None
-
-
-def test_downloads_of_hostile_texts_are_harmless(
-    browser: Any, board: MakeBoard, hostile_results: list[Result], tmp_path: Path
-) -> None:
-    with Visit(browser, written(board(hostile_results), tmp_path)) as visit:
-        lines = list(csv.reader(io.StringIO(visit.export("CSV")), strict=True))
-        assert len(lines) == len({len(line) for line in lines}) * (1 + len(visit.order()))
-        cells = [cell for line in lines for cell in line]
-        assert not [cell for cell in cells if cell[:1] in ("=", "+", "@", "\t", "\r")]
-        assert not any(ord(c) < 32 or c in "\u202e\u2066\u2028" for cell in cells for c in cell)
-        assert "<img" not in visit.export("Markdown").replace("\\<img", "")
-
-
-def test_numbers_are_written_as_python_writes_them(browser: Any, tame_file: Path) -> None:
-    from fmbench.leaderboard.view import decimals, fixed
-
-    lot = random.Random(1)
-    values = [lot.uniform(-150, 150) for _ in range(300)] + [0.5, 1.5, 2.5, -0.5, 0.125, -0.0, 62.5, 0.05, 100.0]
-    halves = [None, 0.0, 0.3, 0.99, 1.0, 5.0, 10.0, 40.0]
-    with Visit(browser, tame_file) as visit:
-        for places in (0, 1, 2):
-            found = visit.page.evaluate("([xs, p]) => xs.map(x => fmbenchNumbers.fixed(x, p))", [values, places])
-            assert found == [fixed(value, places) for value in values]
-        assert visit.page.evaluate("xs => xs.map(fmbenchNumbers.decimals)", halves) == [
-            decimals(half) for half in halves
-        ]
-
-
-@pytest.mark.parametrize("beside", [False, True])
-def test_compare_says_what_the_board_says(
-    browser: Any, tame: Board, tmp_path: Path, beside: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if beside:
-        monkeypatch.setattr("fmbench.leaderboard.render.EMBEDDED", 0)
-        (tmp_path / "data").mkdir()
-        for name, text in pair_shards(tame):
-            (tmp_path / "data" / name).write_text(text)
-    with Visit(browser, written(tame, tmp_path, Site(shards=beside))) as visit:
-        for i in (0, 1):
-            visit.page.locator("#board tbody input").nth(i).check()
-        rows = visit.page.locator("#compared tbody tr")
-        rows.first.wait_for()
-        assert rows.count() == len(tame.tasks)
-        assert tame.pairs is not None
-        for t, pair in enumerate(tame.pairs):
-            cells = rows.nth(t).locator("td").all_inner_texts()
-            assert cells[0] == tame.tasks[t].name
-            assert float(cells[1]) == pytest.approx(100 * pair.difference[0, 1], abs=0.06)
-            assert pair.won is not None
-            assert cells[4] == f"{int(pair.won[0, 1])}, {int(pair.won[1, 0])}"
-        visit.page.locator("#board tbody input").nth(0).uncheck()
-        assert not visit.page.locator("#compare").is_visible()
-        assert visit.complaints == []
-
-
 def test_a_keyboard_is_enough(browser: Any, tame_file: Path, tame: Board) -> None:
     with Visit(browser, tame_file) as visit:
         keys = visit.page.keyboard
@@ -425,14 +219,32 @@ def test_many_rows_come_in_pages_and_all_at_once_on_demand(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Any, tame_file: Path, scheme: str) -> None:
-    package = pytest.importorskip("axe_playwright_python", reason="no axe-playwright-python (axe-core)")
-    axe = (importlib.resources.files(package) / "axe.min.js").read_text(encoding="utf-8")
     with Visit(browser, tame_file, color_scheme=scheme, bypass_csp=True) as visit:
         visit.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        visit.page.locator("#weights input[type=range]").first.fill("90")
         for i in (0, 1):
             visit.page.locator("#board tbody input").nth(i).check()
-        visit.page.evaluate(axe)
         for width in (375, 768, 1440):
-            visit.page.set_viewport_size({"width": width, "height": 900})
-            found = visit.page.evaluate("axe.run()")["violations"]
-            assert [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found] == []
+            assert violations(visit, width) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_pages_beside_the_board(
+    browser: Any, reports: Path, tmp_path: Path, scheme: str
+) -> None:
+    """The index of the boards, the page of a row, the page of a score, and that of one that failed."""
+    board = tmp_path / "mine.yaml"
+    board.write_text("board: mine\ntitle: Mine\nsuites: [tiny]\n")
+    (page,) = build_site([board], reports, tmp_path / "site")
+    cells = sorted((page.parent / "cells").iterdir())
+    row = next(cell for cell in cells if "-" not in cell.stem)
+    failed = next(cell for cell in cells if "no luck" in cell.read_text() and "-" in cell.stem)
+    good = next(cell for cell in cells if "Confusion" in cell.read_text())
+    for file in (tmp_path / "site" / "index.html", row, failed, good):
+        with Visit(browser, file, color_scheme=scheme, bypass_csp=True) as visit:
+            visit.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            for width in (375, 1280):
+                assert violations(visit, width) == [], file
+                assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, file
+            assert visit.complaints == [], file
+            assert visit.requests == [file.as_uri()]

@@ -7,8 +7,10 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from html.parser import HTMLParser
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
@@ -16,6 +18,7 @@ from rich.console import Console
 from fmbench.cli.tables import result_table
 from fmbench.leaderboard.board import Board
 from fmbench.leaderboard.export import board_csv, board_json, long_csv, pair_shards
+from fmbench.leaderboard.feed import badge, feed
 from fmbench.leaderboard.render import Site, policy_hash, render_board, row_id
 from fmbench.leaderboard.view import (
     Cell,
@@ -154,6 +157,70 @@ def test_an_empty_board_says_so(board: MakeBoard) -> None:
     assert "No results yet" in text
     assert "fmbench run suites/medical.yaml" in text
     assert "<script" not in text
+
+
+def test_a_stated_ceiling_is_in_the_header_the_data_and_the_table(board: MakeBoard, result: MakeResult) -> None:
+    stated = [result(name, 0.7, task="made", domain="d", ceiling={"accuracy": 0.875}) for name in "ab"]
+    made = board([*stated, *(result(name, 0.7, task="real", domain="d") for name in "ab")])
+    text, tree = render_board(made), json.loads(board_json(made))
+    assert {task["task"]: (task["ceiling"], task["ceiling_stated"]) for task in tree["tasks"]} == {
+        "made": (0.875, True),
+        "real": (1.0, False),
+    }
+    assert "accuracy (chance 0.5, ceiling 0.875, the best that can be reached)" in text
+    assert "accuracy (chance 0.5, ceiling 1);" in text
+    assert "<small><bdi>ceiling 87.5 · d</bdi></small>" in text
+    assert "<small><bdi>d</bdi></small>" in text
+    assert text.count("0.875 (stated)") == 1
+    (row, _) = made.rows
+    scaled = [score.scaled.value for score in row.scores if score.scaled]
+    assert scaled == [pytest.approx(0.2 / 0.375), pytest.approx(0.2 / 0.5)]
+
+
+def test_a_ceiling_no_better_than_chance_rescales_nothing(board: MakeBoard, result: MakeResult) -> None:
+    made = board([result(name, 0.7, ceiling={"accuracy": 0.5}) for name in "ab"])
+    assert all(row.headline is None and row.scores[0].estimate is not None for row in made.rows)
+    assert "a task has no chance level" in render_board(made)
+
+
+def test_the_feed_is_atom_and_tells_what_is_new(board: MakeBoard, result: MakeResult) -> None:
+    atom = "{http://www.w3.org/2005/Atom}"
+
+    def read(results: list[Result]) -> dict[str, dict[str, str]]:
+        root = ElementTree.fromstring(feed(board(results)))
+        assert root.tag == f"{atom}feed"
+        assert all(root.find(atom + name) is not None for name in ("title", "id", "updated", "author"))
+        entries = [{part.tag.removeprefix(atom): part.text or "" for part in one} for one in root.iter(f"{atom}entry")]
+        assert [one["updated"] for one in entries] == sorted((one["updated"] for one in entries), reverse=True)
+        assert all(datetime.fromisoformat(one["updated"]).tzinfo for one in entries)
+        return {one["title"].split(" ")[0]: one for one in entries}
+
+    old = result("old", 0.7, started_at="2026-01-01T10:00:00+02:00")
+    new = result("new", 0.8, started_at="2026-01-02T10:00:00+00:00")
+    bad = result("bad", started_at="yesterday", error="no luck")
+    first, second = read([old, bad]), read([old, bad, new])
+    assert set(second) == {"old", "new", "bad"}
+    assert second["old"]["updated"] == "2026-01-01T08:00:00Z"
+    assert second["bad"]["updated"] == "1970-01-01T00:00:00Z"
+    assert "failed: no luck" in second["bad"]["summary"]
+    assert second["bad"]["id"] == read([bad, new, old])["bad"]["id"]
+    assert first["old"]["id"] != read([result("old", 0.9, started_at=old.started_at), bad])["old"]["id"]
+
+
+def test_the_badge_says_who_leads_and_how_many_are_whole(tame: Board, board: MakeBoard) -> None:
+    root = ElementTree.fromstring(badge(tame))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    title = root.findtext("{http://www.w3.org/2000/svg}title") or ""
+    assert title.startswith(f"T: {tame.rows[0].name} ")
+    assert title.endswith("7 of 8 rows complete")
+    assert "no results" in badge(board([]))
+
+
+def test_hostile_texts_are_text_in_feed_and_badge(hostile: Board) -> None:
+    for made in (feed(hostile), badge(hostile)):
+        root = ElementTree.fromstring(made)
+        assert not {one.tag.rpartition("}")[2] for one in root.iter()} & {"script", "img", "b"}
+        assert not CONTROLS.search(made.replace("\n", ""))
 
 
 def test_hostile_texts_are_text_in_the_page(hostile: Board, tame: Board) -> None:

@@ -8,6 +8,7 @@ const {columns, ids, rows} = data;
 const head = one('#board thead tr'), body = one('#board tbody');
 const lines = [...body.rows];
 const box = column => one('#c-' + column.id);
+const element = (name, text, attributes = {}) => { const e = document.createElement(name); e.textContent = text; for (const a in attributes) e.setAttribute(a, attributes[a]); return e; };
 root.classList.add('js');
 
 /* A cell is a number or text, [value, low, high], {why}, or null. */
@@ -40,8 +41,44 @@ const percent = cell => fixed(100 * first(cell), decimals(halfOf(cell)));
 const isPercent = column => column.format === 'percent' || (state.norm && column.task !== null && column.span);
 window.fmbenchNumbers = {decimals, fixed};
 
+/* Weights of one's own: a last column, of which no rank is claimed. */
+const sliders = all('#weights input[type=range]');
+const domainColumns = columns.map((_, c) => c).filter(c => columns[c].task === null && columns[c].domain !== null);
+const MINE = columns.length;
+if (sliders.length) {
+  columns.push({id: 'mine', name: 'your_weights', label: 'Your weights', format: 'percent', shown: false, up: true, task: null, domain: null});
+  const th = element('th', '', {scope: 'col'});
+  th.append(element('button', 'Your weights', {type: 'button'}));
+  head.append(th);
+  lines.forEach((line, row) => { line.insertCell(); rows[row].push(null); });
+}
+function weighted(row) {
+  let sum = 0, share = 0;
+  for (const [d, c] of domainColumns.entries()) {
+    const weight = state.weights[d];
+    if (weight && missing(rows[row][c])) return null;
+    sum += weight * first(rows[row][c]);
+    share += weight;
+  }
+  return sum / share;
+}
+function weigh() {
+  if (!sliders.length) return;
+  sliders.forEach((input, d) => { input.nextElementSibling.value = input.value = state.weights ? state.weights[d] : input.defaultValue; });
+  columns[MINE].shown = box(columns[MINE]).checked = state.weights !== null;
+  head.cells[MINE + 1].hidden = !state.weights;
+  lines.forEach((line, row) => {
+    const value = rows[row][MINE] = state.weights && weighted(row), td = line.cells[MINE + 1];
+    td.hidden = !state.weights;
+    td.textContent = value === null ? '–' : fixed(100 * value, 1);
+  });
+}
+function asWeights(list) {
+  return list.length === sliders.length && list.every(x => /^\d{1,3}$/.test(x) && x <= 100) && list.some(Number) && list.some((x, d) => x - sliders[d].defaultValue) ? list.map(Number) : null;
+}
+
 const state = {};
-const DEFAULTS = () => ({sort: [0, 1], q: '', pins: [], methods: [], norm: false, common: false, mode: false, theme: '', whole: false});
+const DEFAULTS = () => ({sort: [0, 1], q: '', pins: [], methods: [], norm: false, common: false, mode: false, weights: null, theme: '', whole: false});
 const flags = ['norm', 'common', 'mode'];
 
 /* The address holds the view. */
@@ -53,6 +90,7 @@ function write() {
   if (state.methods.length) parts.set('method', JSON.stringify(state.methods));
   const changed = columns.filter(c => box(c).checked !== c.shown).map(c => (box(c).checked ? '+' : '-') + c.id);
   if (changed.length) parts.set('cols', changed.join());
+  if (state.weights) parts.set('w', state.weights.join());
   for (const flag of flags) if (state[flag]) parts.set(flag, '1');
   if (state.theme) parts.set('theme', state.theme);
   if (state.whole) parts.set('all', '1');
@@ -71,6 +109,7 @@ function read() {
   const changed = (parts.get('cols') || '').split(',');
   for (const c of columns) box(c).checked = changed.includes('+' + c.id) || (c.shown && !changed.includes('-' + c.id));
   for (const flag of flags) state[flag] = parts.get(flag) === '1' && one('#' + flag) !== null;
+  state.weights = asWeights((parts.get('w') || '').split(','));
   state.theme = ['light', 'dark'].includes(parts.get('theme')) ? parts.get('theme') : '';
   state.whole = parts.get('all') === '1';
 }
@@ -133,7 +172,7 @@ function put(td, text, half) {
   const copy = link ? link.cloneNode() : null;
   const parts = [copy || document.createTextNode(text)];
   if (copy) copy.textContent = text;
-  if (half) { const small = document.createElement('i'); small.textContent = '±' + half; parts.push(small); }
+  if (half) parts.push(element('i', '±' + half));
   td.replaceChildren(...parts, ...all('svg', td));
 }
 function rankText(cell) { const e = ends(cell); return !e || e[0] === e[1] ? String(first(cell)) : `${first(cell)} (${e[0]}–${e[1]})`; }
@@ -141,6 +180,7 @@ let shown = [], common = [];
 function draw() {
   root.dataset.theme = state.theme;
   if (!state.theme) delete root.dataset.theme;
+  weigh();
   const numbers = ordered(chosen());
   common = taskColumns.filter(c => isCommon(c, numbers));
   for (const c of taskColumns) {
@@ -151,10 +191,7 @@ function draw() {
   const extra = columns.length + 1;
   for (const line of [head, ...lines]) if (line.cells[extra]) line.cells[extra].remove();
   if (state.common) {
-    const th = document.createElement('th');
-    th.scope = 'col';
-    th.textContent = `Mean of ${common.length} common`;
-    head.append(th);
+    head.append(element('th', `Mean of ${common.length} common`, {scope: 'col'}));
     lines.forEach((line, row) => { const mean = numbers.includes(row) ? meanOf(row, common) : null; line.insertCell().textContent = mean === null ? '–' : fixed(100 * mean, 1); });
   }
   const limit = state.whole ? numbers.length : Math.max(data.page, state.pins.length);
@@ -184,7 +221,7 @@ function draw() {
   for (const input of all('#facets input')) input.checked = state.methods.includes(input.value);
   one('#more').hidden = shown.length === numbers.length;
   one('#more').textContent = `Show all ${numbers.length} rows`;
-  one('#status').textContent = `${shown.length} of ${ids.length} rows` + (state.common ? `; ${common.length} of ${taskColumns.length} tasks are common to them` : '') + (state.mode ? '; intervals and ranks with the tasks as the sample' : '');
+  one('#status').textContent = `${shown.length} of ${ids.length} rows` + (state.common ? `; ${common.length} of ${taskColumns.length} tasks are common to them` : '') + (state.mode ? '; intervals and ranks over tasks' : '');
   compare();
   write();
 }
@@ -200,8 +237,9 @@ function tableOf() {
 const oneLine = text => [...String(text)].map(ch => /[\p{C}\p{Zl}\p{Zp}\s]/u.test(ch) ? ' ' : ch).join('').replace(/ +/g, ' ').trim();
 const guarded = x => typeof x !== 'string' ? (x === null ? '' : String(x)) : (text => /^[=+\-@]/.test(text) ? "'" + text : text)(oneLine(x));
 const quoted = text => /[",\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
-const texts = () => { const cs = visibleColumns(); return [cs.map(c => columns[c].label), shown.map(row => cs.map(c => oneLine(cellText(row, c))))]; };
+const texts = () => { const cs = visibleColumns(); return [cs.map(c => oneLine(columns[c].label)), shown.map(row => cs.map(c => oneLine(cellText(row, c))))]; };
 function cellText(row, c) {
+  if (columns[c].format === 'text') return first(rows[row][c]);
   const td = lines[row].cells[c + 1];
   const small = one('i', td);
   const main = [...td.childNodes].filter(node => node !== small && node.nodeName !== 'svg').map(node => node.textContent).join('');
@@ -245,7 +283,6 @@ function holm(list) {
   order.forEach((i, k) => { most = Math.max(most, Math.min(1, list[i] * (list.length - k))); adjusted[i] = most; });
   return adjusted;
 }
-const element = (name, text, attributes = {}) => { const e = document.createElement(name); e.textContent = text; for (const a in attributes) e.setAttribute(a, attributes[a]); return e; };
 const NAME = columns.findIndex(c => c.id === 'model');
 const nameOf = row => `${rows[row][NAME]} · ${rows[row][METHOD]}`;
 const points = x => x === null ? '–' : fixed(100 * x, 1);
@@ -258,13 +295,12 @@ function compare() {
   const tests = [];
   for (const [k, i] of picked.entries()) for (const j of picked.slice(k + 1)) {
     const found = pairLines(i, j);
-    if (!found) { place.append(element('p', data.shards ? 'Loading the comparisons from data/ …' : 'This page has no comparisons: the board has too many rows.', {class: 'dim'})); return; }
+    if (!found) { place.append(element('p', data.shards ? 'Loading the comparisons from data/ …' : 'No comparisons here: the board has too many rows.', {class: 'dim'})); return; }
     found.forEach((line, t) => line && tests.push({i, j, t, line}));
   }
   const known = tests.filter(test => test.line[2] !== null);
   holm(known.map(test => test.line[2])).forEach((p, k) => { known[k].p = p; });
   const widest = Math.max(0.01, ...tests.map(({line}) => Math.abs(line[0]) + (line[1] || 0)));
-  place.append(element('p', 'First minus second, in points of the rescaled score; p with Holm over all tests in this section. Detectable: the smallest difference that this many items and seeds show with 80 % power.', {class: 'dim'}));
   for (const [k, i] of picked.entries()) for (const j of picked.slice(k + 1)) {
     const title = document.createElement('h3');
     title.append(element('bdi', nameOf(i)), ' − ', element('bdi', nameOf(j)));
@@ -277,24 +313,21 @@ function compare() {
       row.insertCell().append(element('bdi', data.tasks[t]));
       row.insertCell().textContent = points(difference);
       row.insertCell().textContent = half === null ? '–' : `${points(difference - half)} to ${points(difference + half)}`;
-      row.insertCell().append(forest(difference, half, widest));
+      row.insertCell().innerHTML = forest(difference, half, widest);
       row.insertCell().textContent = won === null ? '–' : `${won}, ${lost}`;
       row.insertCell().textContent = p === undefined ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3);
       row.insertCell().textContent = points(smallest);
     }
     const scroll = element('div', '', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `comparison ${place.children.length}`});
     scroll.append(table);
-    place.append(title, scroll);
+    const clear = way => tests.filter(test => test.i === i && test.j === j && test.p <= 0.05 && way * test.line[0] > 0).length;
+    place.append(title, element('p', `First better on ${clear(1)}, worse on ${clear(-1)} of ${inside.rows.length} tasks (Holm, 5 %).`), scroll);
   }
 }
 function forest(difference, half, widest) {
-  const make = (name, attributes) => { const e = document.createElementNS('http://www.w3.org/2000/svg', name); for (const a in attributes) e.setAttribute(a, attributes[a]); return e; };
   const at = x => (40 + 36 * x / widest).toFixed(1);
-  const svg = make('svg', {viewBox: '0 0 80 10', 'aria-hidden': 'true'});
-  svg.append(make('path', {d: 'M40 0V10', class: 'g'}));
-  if (half !== null) svg.append(make('path', {d: `M${at(difference - half)} 5H${at(difference + half)}`}));
-  svg.append(make('circle', {cx: at(difference), cy: 5, r: 3}));
-  return svg;
+  const span = half === null ? '' : `<path d="M${at(difference - half)} 5H${at(difference + half)}"/>`;
+  return `<svg viewBox="0 0 80 10" aria-hidden="true"><path d="M40 0V10" class="g"/>${span}<circle cx="${at(difference)}" cy="5" r="3"/></svg>`;
 }
 
 /* Hands on. */
@@ -323,6 +356,7 @@ lines.forEach((line, row) => one('input', line).addEventListener('change', event
 one('#q').addEventListener('input', event => change({q: event.target.value}));
 one('#facets').addEventListener('change', () => change({methods: all('#facets input:checked').map(input => input.value)}));
 one('#chooser').addEventListener('change', () => draw());
+for (const input of sliders) input.addEventListener('input', () => change({weights: asWeights(sliders.map(each => each.value))}));
 for (const button of all('[data-group]')) button.addEventListener('click', () => {
   const inputs = all('input', button.parentElement), on = !inputs.every(input => input.checked);
   for (const input of inputs) input.checked = on;
@@ -344,7 +378,6 @@ document.addEventListener('keydown', event => {
   if (event.key === 'Escape' && event.target.id === 'q') change({q: ''});
 });
 addEventListener('hashchange', () => { read(); draw(); });
-window.fmbenchExport = kind => exporters[kind]();
 read();
 draw();
 })();
