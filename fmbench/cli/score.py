@@ -8,7 +8,7 @@ from fmbench.cli.options import ReportArgument, console
 
 
 def score(report: ReportArgument) -> None:
-    """Recompute every quality metric of a report from its stored predictions, in place."""
+    """Recompute, in place, everything of a report that its stored predictions and explanations tell."""
     from fmbench.cli.tables import result_table
     from fmbench.run.rescore import rescore
     from fmbench.run.store import open_report

@@ -119,7 +119,7 @@ def _drops(metric: Metric, before: np.ndarray, one: _Beside) -> list[Measurement
 
 def _drop(sign: int, before: np.ndarray, after: np.ndarray, relative: bool) -> np.ndarray:
     """`before - after` in the direction of worse, over `before` if relative; NaN where that is not above 0."""
-    lost = sign * (before - after)
+    lost = sign * (before - after) + 0.0
     if not relative:
         return lost
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
 from fmbench.errors import nearest
@@ -21,6 +22,8 @@ from fmbench.suite.schema import Spec
 TABLE = "explanations"
 PLAUSIBLE = ("plausibility_auprc", "plausibility_f1", "plausibility_iou")
 HIGHER = {"comprehensiveness": True, "sufficiency": False, **dict.fromkeys(PLAUSIBLE, True)}
+CONTROL, ERROR = "_control", "completeness_error"
+"""Columns of the stored table: `METRIC_control` beside each `METRIC`, and the error of methods that have one."""
 Scores = dict[str, np.ndarray]
 """Metric -> one number an example; NaN where an example has none."""
 
@@ -68,7 +71,6 @@ class Explanation:
         orders = [random(subject, seed=100 + i) for i in range(settings.random_orders)]
         controls = [_scores(subject, order, marked) for order in orders]
         control = {name: np.mean([one[name] for one in controls], axis=0) for name in controls[0]}
-        rows = [_mean(f"{name}_control", control[name], HIGHER[name]) for name in control]
         tables = []
         for method in settings.methods:
             reason = refusal(method, evidence.predictor)
@@ -76,16 +78,41 @@ class Explanation:
                 evidence.notes[f"explanation by {method}"] = reason
                 continue
             found = METHODS[method](subject)
-            rows += _against(method, _scores(subject, found, marked), control)
+            scores = _scores(subject, found, marked) | {f"{name}{CONTROL}": control[name] for name in control}
             if method in subject.errors:
-                name = "completeness_error_" + method.replace("-", "_")
-                errors = subject.errors[method]
+                scores[ERROR] = subject.errors[method]
+            tables.append(_table(subject, method, found, marked, evidence.labels, scores))
+        if not tables:
+            return _of_control(control)
+        evidence.tables[TABLE] = pa.concat_tables(tables, promote_options="default")
+        return Explanation.judge_tables(evidence.tables)
+
+    @staticmethod
+    def judge_tables(tables: Mapping[str, pa.Table]) -> list[Measurement]:
+        """The measurements that the stored explanations tell; none where they are of an older sort without scores."""
+        table = tables.get(TABLE)
+        if table is None or f"comprehensiveness{CONTROL}" not in table.column_names:
+            return []
+        by_method = [table.filter(pc.equal(table["method"], name)) for name in pc.unique(table["method"]).to_pylist()]
+        names = [name for name in HIGHER if f"{name}{CONTROL}" in table.column_names]
+        control = {name: _numbers(by_method[0], f"{name}{CONTROL}") for name in names}
+        rows = _of_control(control)
+        for one in by_method:
+            method = one["method"][0].as_py()
+            rows += _against(method, {name: _numbers(one, name) for name in names}, control)
+            if ERROR in one.column_names and not one[ERROR].null_count:
+                name, errors = "completeness_error_" + method.replace("-", "_"), _numbers(one, ERROR)
                 interval = quantile(errors, 0.5)
                 rows.append(measured(name, float(np.median(errors)), interval, len(errors), higher_is_better=False))
-            tables.append(_table(subject, method, found, marked, evidence.labels))
-        if tables:
-            evidence.tables[TABLE] = pa.concat_tables(tables)
         return rows
+
+
+def _of_control(control: Scores) -> list[Measurement]:
+    return [_mean(f"{name}_control", control[name], HIGHER[name]) for name in control]
+
+
+def _numbers(table: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(table[name].to_numpy(), dtype=np.float64)
 
 
 def _subject(evidence: Evidence, most: int) -> Subject:
@@ -140,9 +167,15 @@ def _mean(name: str, values: np.ndarray, higher_is_better: bool) -> Measurement:
 
 
 def _table(
-    subject: Subject, method: str, found: Attributions, marked: Sequence[Any], labels: Sequence[str]
+    subject: Subject,
+    method: str,
+    found: Attributions,
+    marked: Sequence[Any],
+    labels: Sequence[str],
+    scores: Scores,
 ) -> pa.Table:
-    """example_id, method, label (explained class), probability, tokens, attributions, evidence (null without any)."""
+    """example_id, method, label (explained class), probability, tokens, attributions, evidence (null without any), and
+    a column for each of `scores`, from which `judge_tables` finds every measurement again."""
     pairs = zip(subject.texts, subject.words, strict=True)
     probabilities = subject.ask(subject.texts)[np.arange(len(subject.texts)), subject.classes]
     return pa.table(
@@ -154,5 +187,6 @@ def _table(
             "tokens": pa.array([[text[a:b] for a, b in words] for text, words in pairs], pa.list_(pa.string())),
             "attributions": pa.array([one.astype(np.float32) for one in found], pa.list_(pa.float32())),
             "evidence": pa.array([None if m is None else m.tolist() for m in marked], pa.list_(pa.bool_())),
+            **{name: pa.array(values.astype(np.float64)) for name, values in scores.items()},
         }
     )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 from pydantic import Field, field_validator
 
 from fmbench.errors import InputError, nearest
-from fmbench.measure.evidence import Evidence
-from fmbench.measure.groups import SMALLEST, group_measurements
+from fmbench.measure.groups import SMALLEST, group_measurements, groups_of
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.metric import Metric
-from fmbench.measure.swaps import modality_of, swap_measurements
-from fmbench.registry import METRICS, PERTURBATIONS
+from fmbench.measure.scene import Judged, Scene, Stored, fact, with_fact, with_rows
+from fmbench.measure.swaps import modality_of, swap_measurements, swapped
+from fmbench.registry import KINDS, METRICS, PERTURBATIONS
 from fmbench.suite.schema import Spec
+
+SWAPS = "fairness"
+"""Name of the fact that lists the swaps whose passes are stored."""
 
 
 class Fairness:
@@ -37,40 +41,51 @@ class Fairness:
             return names
 
     @staticmethod
-    def measure(evidence: Evidence, settings: Fairness.Settings) -> list[Measurement]:
+    def collect(scene: Scene, settings: Fairness.Settings, predictions: pa.Table) -> pa.Table:
+        """The passes of the swaps, under `counterfactual:NAME`; why one is missing is in the notes."""
+        modality, done, tables = modality_of(scene), [], []
+        repeated = len(set(scene.test["id"].to_pylist())) < len(scene.test)
+        for name in settings.swaps:
+            if modality is None:
+                reason: str | None = "the inputs are not texts"
+            elif repeated:
+                reason = "the test examples' ids are not all different"
+            else:
+                reason = PERTURBATIONS[name].refusal(modality, scene.language)
+            if reason is not None:
+                scene.notes[f"counterfactual_flip_rate of {name}"] = reason
+                continue
+            tables.append(swapped(scene, PERTURBATIONS[name]))
+            done.append(name)
+        return with_fact(with_rows(predictions, [one for one in tables if one is not None]), SWAPS, done)
+
+    @staticmethod
+    def judge(stored: Stored, settings: Fairness.Settings) -> Judged:
         """Raises InputError for a column that the test rows do not have."""
-        if evidence.task is None or evidence.predictions is None:
-            return []
-        spec, kind = evidence.task.spec, evidence.kind
-        metric: Metric = METRICS[(spec.metrics or kind.metrics)[0]]
-        columns = spec.slices if settings.slices is None else settings.slices
-        missing = [name for name in columns if name not in evidence.predictions.column_names]
+        kind = KINDS[stored.kind]
+        metric: Metric = METRICS[stored.metrics[0]]
+        columns = stored.slices if settings.slices is None else settings.slices
+        missing = [name for name in columns if name not in stored.clean.column_names]
         if missing:
             raise InputError(f"fairness: the test rows have no column {missing[0]!r} (declare it under `slices`)")
         odds = kind.target in ("class", "classes") and kind.readout != "token"
         rows: list[Measurement] = []
         for column in columns:
             rows += group_measurements(
-                evidence.predictions, metric, evidence.labels, column, spec.cluster_key, settings.smallest_group, odds
+                stored.clean, metric, stored.labels, column, stored.cluster_key, settings.smallest_group, odds
             )
-            if not any(row.metric.startswith("gap_") and row.slice == column for row in rows):
-                evidence.notes[f"gap_{metric.name} of {column}"] = (
-                    f"needs two groups of {settings.smallest_group} and a score that is a function of sums"
-                )
-        return rows + _swaps(evidence, settings, metric)
+        for name in fact(stored.predictions, SWAPS) or []:
+            rows += swap_measurements(stored, name, metric)
+        return Judged(rows, {})
 
-
-def _swaps(evidence: Evidence, settings: Fairness.Settings, metric: Metric) -> list[Measurement]:
-    rows: list[Measurement] = []
-    modality = modality_of(evidence)
-    language = evidence.task.spec.language if evidence.task else None
-    for name in settings.swaps:
-        if modality is None:
-            evidence.notes[f"counterfactual_flip_rate of {name}"] = "the inputs are not texts"
-            continue
-        reason = PERTURBATIONS[name].refusal(modality, language)
-        if reason is not None:
-            evidence.notes[f"counterfactual_flip_rate of {name}"] = reason
-            continue
-        rows += swap_measurements(evidence, PERTURBATIONS[name], metric)
-    return rows
+    @staticmethod
+    def missing(stored: Stored, settings: Fairness.Settings) -> dict[str, str]:
+        """Columns without a gap."""
+        metric, smallest = METRICS[stored.metrics[0]], settings.smallest_group
+        why = f"needs two groups of {smallest} and a score that is a function of sums"
+        return {
+            f"gap_{metric.name} of {column}": why
+            for column in (stored.slices if settings.slices is None else settings.slices)
+            if not hasattr(metric, "value")
+            or sum(len(group.rows) >= smallest for group in groups_of(stored.clean, column)) < 2
+        }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fmbench.measure.quality import confusion, quality
-from fmbench.measure.scene import Judged, Judges, Stored
+from fmbench.measure.scene import Judged, Judges, Misses, Stored
 from fmbench.registry import MEASURES
 
 
@@ -21,3 +21,13 @@ def judge(stored: Stored, measures: Mapping[str, Any]) -> Judged:
             measurements += found.measurements
             curves |= found.curves
     return Judged(measurements, curves)
+
+
+def missing(stored: Stored, measures: Mapping[str, Any]) -> dict[str, str]:
+    """Metric -> why it is missing, as far as the predictions tell."""
+    found: dict[str, str] = {}
+    for name, settings in measures.items():
+        owner = MEASURES[name]
+        if isinstance(owner, Misses):
+            found |= owner.missing(stored, settings)
+    return found

@@ -13,10 +13,10 @@ from fmbench.measure.degradation import Pass, judge_passes
 from fmbench.measure.scene import Judged, Scene, Stored, fact, with_fact, with_rows
 from fmbench.perturb.examples import Example
 from fmbench.perturb.perturbation import Perturbation, perturb_rows
-from fmbench.registry import PERTURBATIONS
+from fmbench.registry import KINDS, PERTURBATIONS
 from fmbench.suite.schema import Seed, Spec, Task
 from fmbench.tasks.kind import of_pass, passed
-from fmbench.tasks.perturbed import equipped, examples, label_of, refusal, replaced
+from fmbench.tasks.perturbed import equipped, examples, label_of, refusal, replaced, restored
 
 IDENTITY = "identity"
 PASSES = "robustness"
@@ -59,7 +59,9 @@ class Robustness:
     @staticmethod
     def depends(settings: Robustness.Settings, task: Task, fingerprints: Mapping[str, str]) -> list[Any]:
         """What decides the numbers beside the settings and the cell."""
-        return [task.spec.language, {name: PERTURBATIONS[name].version for name in settings.perturbations}]
+        own = KINDS[task.spec.kind].modality
+        versions = {name: PERTURBATIONS[name].version for name in settings.perturbations}
+        return [task.spec.language, versions, *([own] if own else [])]
 
     @staticmethod
     def collect(scene: Scene, settings: Robustness.Settings, predictions: pa.Table) -> pa.Table:
@@ -141,7 +143,7 @@ class _Runner:
             return self.nothing
         table = self.scene.test.take(list(rows))
         inputs, table = replaced(self.scene.kind, self.scene.read, table, list(rows.values()))
-        return self.scene.predictions(inputs, table)
+        return restored(self.scene.predictions(inputs, table), list(rows.values()))
 
 
 def _gathered(tables: list[pa.Table], places: list[_Place]) -> pa.Table:

@@ -118,6 +118,22 @@ class Judges(Protocol):
 
 
 @runtime_checkable
+class Misses(Protocol):
+    """A measure that can say why some of its measurements are missing, from the same stored predictions."""
+
+    @staticmethod
+    def missing(stored: Stored, settings: Any) -> dict[str, str]: ...
+
+
+@runtime_checkable
+class JudgesTables(Protocol):
+    """A measure of the predictor whose measurements are a pure function of the tables that it stored."""
+
+    @staticmethod
+    def judge_tables(tables: Mapping[str, pa.Table]) -> list[Measurement]: ...
+
+
+@runtime_checkable
 class Times(Protocol):
     """A measure of the predictor at work: nothing else may be computed meanwhile."""
 

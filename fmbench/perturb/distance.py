@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from fmbench.errors import InputError
-from fmbench.perturb.examples import Audio, Cell, Events, Example, Image, Row, Series, Text, Tokens
+from fmbench.perturb.examples import Audio, Cell, Events, Example, Image, Path, Row, Series, Text, Tokens
 
 
 def edit_distance(a: Example, b: Example) -> float:
@@ -17,7 +17,8 @@ def edit_distance(a: Example, b: Example) -> float:
     absolute difference, 0 to 255. Audio: root mean square of the difference over that of `a`, after stretching to one
     length, plus the absolute logarithm of the ratio of lengths. Row: columns that changed their place plus, for every
     column, 1 for another or a missing value and |x - y| / (|x| + |y|) for numbers. Series: mean of |x - y| /
-    (|x| + |y|) over points, 1 where one of them is missing.
+    (|x| + |y|) over points, 1 where one of them is missing. Path: mean distance of the positions over the mean
+    distance of those of `a` from their middle, or over 1 where that is 0.
 
     Raises:
         InputError: examples of different sorts.
@@ -39,6 +40,8 @@ def edit_distance(a: Example, b: Example) -> float:
             return places + sum(_of_cells(value, b.values.get(name)) for name, value in a.values.items())
         case Series(), Series():
             return float(_relative(a.values, b.values).mean()) if a.values.size else 0.0
+        case Path(), Path():
+            return _of_paths(a.positions, b.positions) if len(a.positions) else 0.0
     raise InputError(f"no distance between {a.modality} and {b.modality}")
 
 
@@ -63,6 +66,11 @@ def _of_audio(a: np.ndarray, b: np.ndarray) -> float:
     x, y = (np.interp(np.linspace(0, len(one) - 1, n), np.arange(len(one)), one) for one in (a, b))
     level = float(np.sqrt(np.mean(x**2)))
     return float(np.sqrt(np.mean((x - y) ** 2)) / max(level, 1e-12) + abs(np.log(len(b) / len(a))))
+
+
+def _of_paths(a: np.ndarray, b: np.ndarray) -> float:
+    size = float(np.linalg.norm(a - a.mean(axis=0), axis=1).mean())
+    return float(np.linalg.norm(a - b, axis=1).mean() / (size or 1.0))
 
 
 def _of_cells(a: Cell, b: Cell) -> float:

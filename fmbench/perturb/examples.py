@@ -69,29 +69,61 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """Other coordinates for a whole example: `x @ matrix + offset` of the ones before.
+
+    What a model predicts in them goes back through `restored` before it is judged, and the gold stays as it is.
+
+    Args:
+        matrix: float [channels, channels], one that can be inverted. offset: float [channels].
+    """
+
+    matrix: np.ndarray
+    offset: np.ndarray
+
+    def restored(self, values: np.ndarray) -> np.ndarray:
+        """[..., channels] in the coordinates before."""
+        return np.asarray((values - self.offset) @ np.linalg.inv(self.matrix))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """`values`: float [time, channels]; NaN is a missing value."""
+    """`values`: float [time, channels]; NaN is a missing value. `frame`: None for the coordinates of the gold."""
 
     modality: ClassVar[str] = "series"
     values: np.ndarray
+    frame: Frame | None = None
 
     def same(self, other: object) -> bool:
         return isinstance(other, Series) and np.array_equal(self.values, other.values, equal_nan=True)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """`positions`: float [time, 2], where somebody has been. `frame`: None for the coordinates of the gold."""
+
+    modality: ClassVar[str] = "path"
+    positions: np.ndarray
+    frame: Frame | None = None
+
+    def same(self, other: object) -> bool:
+        return isinstance(other, Path) and np.array_equal(self.positions, other.positions)
+
+
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Items in order, such as the products that a user bought."""
+    """Items in order, such as the products that a user bought; `gold` is the one to be found, so none brings it in."""
 
     modality: ClassVar[str] = "events"
     items: tuple[Hashable, ...]
+    gold: Hashable = None
 
     def same(self, other: object) -> bool:
         return self == other
 
 
-Example = Text | Tokens | Image | Audio | Row | Series | Events
-MODALITIES = tuple(kind.modality for kind in (Text, Tokens, Image, Audio, Row, Series, Events))
+Example = Text | Tokens | Image | Audio | Row | Series | Path | Events
+MODALITIES = tuple(kind.modality for kind in (Text, Tokens, Image, Audio, Row, Series, Path, Events))
 
 
 def spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -46,18 +46,24 @@ def _words() -> dict[str, str]:
     return dict(pairs) | {b: a for a, b in pairs} | one_way
 
 
+@cache
+def _not_owned() -> frozenset[str]:
+    return frozenset(lines("not-owned.txt"))
+
+
 def _other_gender(match: re.Match[str]) -> str | None:
     word = match["word"]
-    low = word.lower()
-    owns = bool(match["next"]) and match["next"].lower() not in lines("not-owned.txt")
     if word in _names():
         origin, gender, i = _names()[word]
         return _of(origin, "male" if gender == "female" else "female")[i]
-    if low == "miss" and (word in ("miss", "MISS") or not match["next"][:1].isupper()):
+    low = word.lower()
+    if low in ("him", "her", "his"):
+        owns = bool(match["next"]) and match["next"].lower() not in _not_owned()
+        return _as_written({"him": "her", "her": "his" if owns else "him", "his": "her" if owns else "hers"}[low], word)
+    new = _words().get(low)
+    if new is None or (low == "miss" and (word in ("miss", "MISS") or not match["next"][:1].isupper())):
         return None
-    new = {"him": "her", "her": "his" if owns else "him", "his": "her" if owns else "hers"}.get(low)
-    new = new or _words().get(low)
-    return None if new is None else _as_written(new, word)
+    return _as_written(new, word)
 
 
 def _as_written(new: str, old: str) -> str:
@@ -70,9 +76,8 @@ def _as_written(new: str, old: str) -> str:
 @in_letters("all")
 def gender_swap(text: str, rng: Stream, severity: int) -> str:
     """Gendered words and first names replaced by those of the other gender; all of them at severity 5."""
-    if _BOUND.search(text):
-        return text
-    return rewrite(text, rng, OF_FEW[severity], _WORD, _other_gender)
+    found = rewrite(text, rng, OF_FEW[severity], _WORD, _other_gender)
+    return text if found != text and _BOUND.search(text) else found
 
 
 @perturbation("text", "tokens", languages=["en"])

@@ -1,20 +1,19 @@
-"""Corruptions of table rows, time series and sequences of events. They shift the data; the gold label stays."""
+"""Corruptions of table rows. They shift the data; the gold label stays."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from fmbench.perturb.draws import OF_FEW, OF_WORDS, Stream, arrays, count, pick, picks
-from fmbench.perturb.examples import Cell, Events, Row, Series
+from fmbench.perturb.draws import OF_FEW, Stream, arrays, count, pick, picks
+from fmbench.perturb.examples import Cell, Row
 from fmbench.perturb.perturbation import perturbation
 
 _MISSING = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4)
 _NOISE = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 _UNITS = (1000.0, 0.001, 100.0, 0.01, 3.6, 2.54, 0.45359237, 1.609344, 60.0)
 """Kilo and milli, per cent, m/s to km/h, inch to cm, pound to kg, mile to km, hours to minutes."""
-_EVENTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def _numeric(values: Mapping[str, Cell]) -> list[str]:
@@ -68,72 +67,3 @@ def row_noise(example: Row, rng: Stream, severity: int, spread: Mapping[str, flo
         width = abs(value) if spread is None else spread.get(name, abs(value))
         values[name] = value + _NOISE[severity] * width * float(numbers.standard_normal())
     return Row(values)
-
-
-def _points(rng: Stream, shape: tuple[int, ...], share: float) -> np.ndarray:
-    """bool [time, channels]: a share of the points, more of them with a higher share."""
-    order = np.argsort(arrays(rng).random(shape), axis=None)
-    chosen = np.zeros(order.size, bool)
-    chosen[order[: count(order.size, share)]] = True
-    return chosen.reshape(shape)
-
-
-@perturbation("series")
-def series_missing(example: Series, rng: Stream, severity: int) -> Series:
-    """5 to 40 % of the points missing (NaN)."""
-    if not example.values.size:
-        return example
-    return Series(np.where(_points(rng, example.values.shape, _MISSING[severity]), np.nan, example.values))
-
-
-@perturbation("series")
-def series_gap(example: Series, rng: Stream, severity: int) -> Series:
-    """A sensor that fails: one channel missing (NaN) for 5 to 40 % of the time."""
-    if not example.values.size:
-        return example
-    time, channels = example.values.shape
-    channel, start = int(rng.random() * channels), int(rng.random() * time)
-    at = (start + np.arange(count(time, _MISSING[severity]))) % time
-    values = example.values.astype(float, copy=True)
-    values[at, channel] = np.nan
-    return Series(values)
-
-
-@perturbation("series")
-def series_scale(example: Series, rng: Stream, severity: int) -> Series:
-    """All values larger or smaller by 5 to 50 %."""
-    factor = 1 + OF_WORDS[severity]
-    return Series(example.values * (factor if rng.random() < 0.5 else 1 / factor))
-
-
-@perturbation("series")
-def series_noise(example: Series, rng: Stream, severity: int) -> Series:
-    """Normal noise, 2 to 40 % of each channel's standard deviation."""
-    if not example.values.size or np.isnan(example.values).all():
-        return example
-    seen = np.ma.masked_invalid(example.values)
-    width = np.asarray(seen.std(axis=0).filled(0.0))
-    return Series(example.values + _NOISE[severity] * width * arrays(rng).standard_normal(example.values.shape))
-
-
-@perturbation("events")
-def events_dropped(example: Events, rng: Stream, severity: int) -> Events:
-    """10 to 50 % of the events missing; one stays."""
-    n = len(example.items)
-    if n < 2:
-        return example
-    gone = {j for j, _ in picks(rng, n, min(n - 1, count(n, _EVENTS[severity])))}
-    return Events(tuple(item for i, item in enumerate(example.items) if i not in gone))
-
-
-@perturbation("events", takes=["items"])
-def events_injected(example: Events, rng: Stream, severity: int, items: Sequence[Hashable] = ()) -> Events:
-    """10 to 50 % more events, drawn from the given items, or from the sequence itself where none are given."""
-    n, pool = len(example.items), items or example.items
-    if not n:
-        return example
-    found = list(example.items)
-    chosen = [(j, pick(pool, u)) for j, u in picks(rng, n + 1, count(n + 1, _EVENTS[severity]))]
-    for j, item in sorted(chosen, key=lambda one: -one[0]):
-        found.insert(j, item)
-    return Events(tuple(found))

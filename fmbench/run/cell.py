@@ -18,7 +18,7 @@ from fmbench.engine.context import FitContext, Step
 from fmbench.errors import FmbenchError, one_line
 from fmbench.measure.efficiency import reset_peak_memory
 from fmbench.measure.evidence import Evidence
-from fmbench.measure.judge import judge
+from fmbench.measure.judge import judge, missing
 from fmbench.measure.quality import score
 from fmbench.measure.scene import Collects, Elsewhere, Scene, Times
 from fmbench.models.loader import Identity
@@ -152,14 +152,15 @@ def compute(
     for name, settings in measures.items():
         if isinstance(MEASURES[name], Collects):
             predictions = MEASURES[name].collect(scene, settings, predictions)
-    judged = judge(stored_of(predictions, cell, data.labels), measures)
+    stored = stored_of(predictions, cell, data.labels)
+    judged = judge(stored, measures)
     result = _result(suite, job, device, started_at, host.clock() - start, host).model_copy(
         update={
             "measurements": judged.measurements + timings,
             "curves": finite(fitted.curves | judged.curves),
             "model_info": _model_info(job.identity, fitted),
             "settings": settings_of(cell) | {"fit": fitted.notes, "measured": measured_by(cell, measures)},
-            "environment": host.environment(device, before) | {"missing": evidence.notes},
+            "environment": host.environment(device, before) | {"missing": evidence.notes | missing(stored, measures)},
         }
     )
     result.tables.update(evidence.tables)

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from fmbench.data.dataset import Dataset
-from fmbench.measure.scene import Elsewhere, Predict, Stored
+from fmbench.measure.measurement import Measurement
+from fmbench.measure.scene import Elsewhere, JudgesTables, Predict, Stored
 from fmbench.registry import MEASURES, METRICS
 from fmbench.run.identity import main_metrics
 from fmbench.run.result import Result
@@ -74,6 +75,12 @@ def remembered(result: Result, predictions: pa.Table) -> tuple[Stored, dict[str,
     return stored, {
         name: MEASURES[name].Settings.model_validate(measures[name]) for name in measures if name in MEASURES
     }
+
+
+def judged_tables(measures: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> list[Measurement]:
+    """What the tables that measures stored beside the predictions tell."""
+    owners = [MEASURES[name] for name in measures]
+    return [row for one in owners if isinstance(one, JudgesTables) for row in one.judge_tables(tables)]
 
 
 class Answers:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fmbench.errors import NothingMeasured
 from fmbench.measure.judge import judge
-from fmbench.run.measures import remembered
+from fmbench.run.measures import judged_tables, remembered
 from fmbench.run.result import Result, finite
 from fmbench.run.store import Store
 
 
 def rescore(store: Store) -> tuple[list[Result], int]:
-    """Replace what predictions tell in every cell of `store`; speed and memory stay as they were measured.
+    """Replace what predictions and the tables beside them tell, in every cell; speed and memory stay as measured.
 
     Returns:
         The new results, and how many cells have no predictions.
@@ -25,11 +25,13 @@ def rescore(store: Store) -> tuple[list[Result], int]:
         if predictions is None or result.data is None or result.status != "ok":
             without += 1
             continue
-        fresh = judge(*remembered(result, predictions))
-        names = {row.metric for row in fresh.measurements}
+        stored, measures = remembered(result, predictions)
+        fresh = judge(stored, measures)
+        again = fresh.measurements + judged_tables(measures, store.tables(folder))
+        names = {row.metric for row in again}
         kept = [row for row in result.measurements if row.metric not in names]
         curves = result.curves | finite(fresh.curves)
-        updated = result.model_copy(update={"measurements": [*fresh.measurements, *kept], "curves": curves})
+        updated = result.model_copy(update={"measurements": [*again, *kept], "curves": curves})
         store.replace_result(folder, updated)
         scored.append(updated)
     if not scored:

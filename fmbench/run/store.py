@@ -53,6 +53,18 @@ class Store:
         except (OSError, pa.ArrowInvalid):
             return None
 
+    def tables(self, cell_folder: str) -> dict[str, pa.Table]:
+        """What measures stored beside the predictions of a cell, by name; what cannot be read is left out."""
+        found = {}
+        for path in sorted((self.folder / cell_folder).glob("*.parquet")):
+            if path.stem == "predictions":
+                continue
+            try:
+                found[path.stem] = pq.read_table(path)
+            except (OSError, pa.ArrowInvalid):
+                continue
+        return found
+
     def save(self, cell_folder: str, result: Result, predictions: pa.Table | None) -> None:
         """Tables first: a result that is there has its predictions, and no others. A failed cell has none."""
         target = self.folder / cell_folder

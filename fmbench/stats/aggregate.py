@@ -122,9 +122,13 @@ def iqm(scores: np.ndarray, axis: int | None = None) -> np.ndarray | float:
 
 
 def iqm_interval(runs: Sequence[np.ndarray], draws: int = DRAWS, level: float = 0.95, seed: int = 0) -> Interval:
-    """Stratified bootstrap interval of the IQM over all runs of all tasks: runs [runs] are resampled within tasks."""
+    """Stratified bootstrap interval of the IQM over all runs of all tasks: runs [runs] are resampled within tasks.
+
+    Of n runs of a task n - 1 are drawn: n would have (n - 1) / n of their variance, and intervals of three runs would
+    hold the truth in 89 % (McCarthy and Snowden 1985, Vital and Health Statistics 2-95).
+    """
     rng = np.random.default_rng(seed)
-    drawn = [np.asarray(run)[rng.integers(0, len(run), (draws, len(run)))] for run in runs]
+    drawn = [np.asarray(run)[rng.integers(0, len(run), (draws, max(1, len(run) - 1)))] for run in runs]
     return percentile(np.asarray(iqm(np.concatenate(drawn, axis=1), axis=1)), level, "stratified bootstrap")
 
 

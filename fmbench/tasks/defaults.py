@@ -65,6 +65,14 @@ class Defaults:
     def read_inputs(cls, table: pa.Table, options: Any) -> Sequence[Any]:
         return cls.inputs(table)
 
+    @staticmethod
+    def part(item: Any) -> Any:
+        return item
+
+    @staticmethod
+    def with_part(item: Any, part: Any) -> Any:
+        return part
+
     @classmethod
     def predictions(
         cls,

@@ -52,7 +52,7 @@ class Kind(Protocol):
         Options: settings of the kind in a task file, `options: {...}`.
         may_lack: splits that may have no rows, where nothing has to be learned ("train").
         readout: what an encoder of texts reads; "none" for kinds without text.
-        modality: the sort of example that inputs are to perturbations ("row", "image", "audio" ...), see
+        modality: the sort of example that inputs are to perturbations ("row", "image", "series" ...), see
             `tasks.perturbed`; None leaves it to the readout.
     """
 
@@ -127,6 +127,15 @@ class Kind(Protocol):
     @classmethod
     def read_inputs(cls, table: pa.Table, options: Any) -> Sequence[Any]:
         """The same under the task's options; what is costly to decode is decoded when it is asked for."""
+
+    @staticmethod
+    def part(item: Any) -> Any:
+        """What of an input is perturbed: float [time, channels] of "series", float [time, 2] of "path", the items of
+        "events". Kinds of other modalities do not say."""
+
+    @staticmethod
+    def with_part(item: Any, part: Any) -> Any:
+        """The input with another such part in its place."""
 
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:

@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from fmbench.perturb.entities import mentions
-from fmbench.perturb.examples import Audio, Events, Example, Image, Row, Series, Text, Tokens
+from fmbench.perturb.examples import Audio, Events, Example, Image, Path, Row, Series, Text, Tokens
 from fmbench.perturb.perturbation import UNSPACED, Perturbation
 from fmbench.tasks.kind import Kind
 
 _OF_READOUT = {"token": "tokens", "sequence": "text", "pair": "text", "choice": "text"}
+_INSIDE = ("series", "path", "events")
+"""Sorts that are a part of an input, see Kind.part."""
 
 
 def modality(kind: Kind) -> str | None:
@@ -61,9 +63,12 @@ def examples(kind: Kind, inputs: Sequence[Any], table: pa.Table, options: Any) -
         case "audio":
             return [(Audio(samples, options.sample_rate),) for samples in inputs]
         case "series":
-            return [(Series(np.asarray(values)),) for values in inputs]
+            return [(Series(kind.part(item)),) for item in inputs]
+        case "path":
+            return [(Path(kind.part(item)),) for item in inputs]
         case "events":
-            return [(Events(tuple(items)),) for items in inputs]
+            gold = table[kind.label_field].to_pylist()
+            return [(Events(tuple(kind.part(item)), one),) for item, one in zip(inputs, gold, strict=True)]
     raise ValueError(f"the inputs of {kind.name} cannot be perturbed")
 
 
@@ -76,6 +81,8 @@ def replaced(
         read: what a model reads of a table.
     """
     sort = modality(kind)
+    if sort in _INSIDE:
+        return [kind.with_part(item, _part_of(row[0])) for item, row in zip(read(table), rows, strict=True)], table
     if sort not in ("tokens", "text"):
         as_row = getattr(kind, "row", dict)
         return [as_row(row[0].values) if isinstance(row[0], Row) else _input_of(row[0]) for row in rows], table
@@ -88,6 +95,21 @@ def replaced(
         at = table.column_names.index(name)
         table = table.set_column(at, name, pa.array(values, table.schema.field(at).type))
     return read(table), table
+
+
+def restored(predictions: pa.Table, rows: Sequence[tuple[Example, ...]]) -> pa.Table:
+    """Predictions of `rows` in the coordinates of the gold: what was predicted in others goes back."""
+    frames = [getattr(row[0], "frame", None) for row in rows]
+    if not any(frames):
+        return predictions
+    found = []
+    for values, frame in zip(predictions["prediction"].to_pylist(), frames, strict=True):
+        back = values
+        if frame is not None:
+            back = frame.restored(np.reshape(values, (-1, len(frame.offset)))).ravel().tolist()
+        found.append(back)
+    at = predictions.column_names.index("prediction")
+    return predictions.set_column(at, "prediction", pa.array(found, predictions.schema.field(at).type))
 
 
 def text_fields(kind: Kind, table: pa.Table) -> list[str]:
@@ -103,8 +125,11 @@ def equipped(perturbation: Perturbation, kind: Kind, train: pa.Table) -> Perturb
     if takes & {"mentions", "known"} and modality(kind) == "tokens":
         pool = mentions(zip(train["tokens"].to_pylist(), train[kind.label_field].to_pylist(), strict=True))
         given = {"mentions": pool} if "mentions" in takes else {"known": {sort: set(pool[sort]) for sort in pool}}
-    if "spread" in takes and kind.gather is not None:
+    if "spread" in takes and modality(kind) == "row" and kind.gather is not None:
         given["spread"] = _spread(train[kind.gather].to_pylist())
+    if "items" in takes and modality(kind) == "events":
+        columns = (train[name].to_pylist() for name in ("history", kind.label_field))
+        given["items"] = [item for history, last in zip(*columns, strict=True) for item in (*history, last)]
     return perturbation.given(**given) if given else perturbation
 
 
@@ -131,11 +156,18 @@ def _input_of(example: Example) -> Any:
             return array
         case Audio(samples, _):
             return samples
+    raise ValueError(f"no input is made of {example.modality}")
+
+
+def _part_of(example: Example) -> Any:
+    match example:
         case Series(values):
             return values
+        case Path(positions):
+            return positions
         case Events(items):
-            return list(items)
-    raise ValueError(f"no input is made of {example.modality}")
+            return items
+    raise ValueError(f"{example.modality} is no part of an input")
 
 
 def _spread(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

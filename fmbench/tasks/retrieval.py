@@ -29,6 +29,7 @@ class Retrieval(Defaults):
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("query", "relevant")
     input_fields: ClassVar[tuple[str, ...]] = ("query",)
+    modality: ClassVar[str | None] = "text"
     label_field: ClassVar[str] = "relevant"
     readout: ClassVar[Readout] = "none"
     target: ClassVar[Target] = "ranking"

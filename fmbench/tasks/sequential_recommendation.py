@@ -40,6 +40,7 @@ class SequentialRecommendation(Defaults):
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("user", "history", "item")
     input_fields: ClassVar[tuple[str, ...]] = ("user", "history")
+    modality: ClassVar[str | None] = "events"
     label_field: ClassVar[str] = "item"
     readout: ClassVar[Readout] = "none"
     target: ClassVar[Target] = "ranking"
@@ -115,6 +116,14 @@ class SequentialRecommendation(Defaults):
     @staticmethod
     def targets(table: pa.Table, labels: Sequence[str]) -> np.ndarray:
         return np.asarray(table["item"].to_numpy(), dtype=np.int64)
+
+    @staticmethod
+    def part(item: list[Any]) -> list[int]:
+        return list(item[1])
+
+    @staticmethod
+    def with_part(item: list[Any], part: Sequence[int]) -> list[Any]:
+        return [item[0], list(part), *item[2:]]
 
     @staticmethod
     def decode(scores: np.ndarray, table: pa.Table, labels: Sequence[str]) -> tuple[pa.Array, pa.Array]:

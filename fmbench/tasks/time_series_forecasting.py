@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -86,6 +86,7 @@ class TimeSeriesForecasting(Vectors):
     raw_fields: ClassVar[tuple[str, ...] | None] = (OTHERS,)
     optional_fields: ClassVar[tuple[str, ...]] = ("time", "series", "value")
     gather: ClassVar[str | None] = OTHERS
+    modality: ClassVar[str | None] = "series"
     label_field: ClassVar[str] = "future"
     metrics: ClassVar[tuple[str, ...]] = ("mae", "rmse", "relative_mae")
     Options: ClassVar[type[Spec]] = SeriesOptions
@@ -123,11 +124,20 @@ class TimeSeriesForecasting(Vectors):
         rows = zip(*(table[name].to_pylist() for name in names), strict=True)
         return [Window(np.asarray(past), known or {}, series, start) for past, known, series, start in rows]
 
+    @staticmethod
+    def part(item: Window) -> np.ndarray:
+        return item.past[:, None]
+
+    @staticmethod
+    def with_part(item: Window, part: np.ndarray) -> Window:
+        return replace(item, past=part[:, 0])
+
     @classmethod
     def predictions(
         cls, predict: Any, inputs: Sequence[Any], table: pa.Table, labels: Sequence[str], options: Any
     ) -> pa.Table:
-        last = pa.array([float(window.past[-1]) for window in inputs])
+        """Beside it `last_value`, that of the table: inputs may be perturbed, what forecasts are judged by is not."""
+        last = pa.array([float(past[-1]) for past in table["past"].to_pylist()])
         found = super().predictions(predict, inputs, table, labels, options)
         return found.append_column("last_value", last)
 

@@ -39,6 +39,7 @@ class TrajectoryForecasting(Vectors):
     fields: ClassVar[tuple[str, ...]] = ("observed", "future")
     input_fields: ClassVar[tuple[str, ...]] = ("observed",)
     raw_fields: ClassVar[tuple[str, ...] | None] = ("frame", "agent", "x", "y")
+    modality: ClassVar[str | None] = "path"
     label_field: ClassVar[str] = "future"
     metrics: ClassVar[tuple[str, ...]] = ("ade", "fde")
     Options: ClassVar[type[Spec]] = TrajectoryOptions

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from fmbench.errors import InputError, Place
-from fmbench.measure.evidence import Evidence
+from fmbench.errors import InputError
 from fmbench.measure.fairness import Fairness
 from fmbench.measure.groups import equalised_odds_gap, group_measurements, groups_of
 from fmbench.measure.measurement import Measurement
+from fmbench.measure.scene import Scene, Stored
 from fmbench.registry import KINDS, METRICS
-from fmbench.suite.schema import Task, TaskFile
-from fmbench.tasks.defaults import NoOptions
 from fmbench.tasks.kind import predictions_table
 
 LABELS = ("bad", "good")
@@ -36,32 +34,50 @@ class By:
         return np.stack([1 - good, good], axis=1)
 
 
-def evidence(texts: list[str], rule: Any, gold: list[str], **columns: list[str]) -> tuple[Evidence, By]:
+@dataclass
+class Case:
+    """A fitted cell, and its predictions as they are stored."""
+
+    scene: Scene
+    stored: Stored
+
+    @property
+    def notes(self) -> dict[str, str]:
+        return self.scene.notes
+
+
+def case_of(kind: Any, test: pa.Table, inputs: list[Any], labels: tuple[str, ...], model: Any, **spec: Any) -> Case:
+    scene = Scene(kind, model.predict, model.predict, list, test, test, test, inputs, None, labels, None, "en")
+    predictions = predictions_table(kind, test, model.predict(inputs), labels)
+    return Case(scene, Stored(predictions, (kind.metrics[0],), labels, kind.name, **spec))
+
+
+def case(texts: list[str], rule: Any, gold: list[str], **columns: list[str]) -> tuple[Case, By]:
     test = pa.table({"id": [str(i) for i in range(len(texts))], "text": texts, "label": gold, **columns})
-    spec = TaskFile(
-        name="t", kind="text-classification", data={}, slices=[name for name in columns if name != "author"],
-        cluster_key="author" if "author" in columns else None,
-    )  # fmt: skip
-    task = Task(spec, "files", None, Path(), Place("t.yaml"), NoOptions())
+    slices = tuple(name for name in columns if name != "author")
     model = By(rule)
-    predictions = predictions_table(KIND, test, model.predict(texts), LABELS)
+    found = case_of(
+        KIND, test, texts, LABELS, model, slices=slices, cluster_key="author" if "author" in columns else None
+    )
     model.read.clear()
-    found = Evidence(model, test, texts, LABELS, "cpu", 0.0, 0.0, task=task, kind=KIND, predictions=predictions)
     return found, model
 
 
-def measured(found: Evidence, **settings: Any) -> dict[tuple[str, str | None, str | None], Measurement]:
-    rows = Fairness.measure(found, Fairness.Settings(**settings))
-    by_name = {(row.metric, row.slice, row.perturbation): row for row in rows}
-    assert len(by_name) == len(rows)
+def measured(found: Case, **settings: Any) -> dict[tuple[str, str | None, str | None], Measurement]:
+    chosen = Fairness.Settings(**settings)
+    table = Fairness.collect(found.scene, chosen, found.stored.predictions)
+    judged = Fairness.judge(replace(found.stored, predictions=table), chosen)
+    found.notes.update(Fairness.missing(replace(found.stored, predictions=table), chosen))
+    by_name = {(row.metric, row.slice, row.perturbation): row for row in judged.measurements}
+    assert len(by_name) == len(judged.measurements)
     return by_name
 
 
-def grouped(right: dict[str, tuple[int, int]]) -> Evidence:
+def grouped(right: dict[str, tuple[int, int]]) -> Case:
     """Groups with so many of so many right; gold is always "good"."""
     rows = [(f"{'yes' if i < k else 'no'} {g} {i}", g) for g, (k, n) in right.items() for i in range(n)]
     texts, group = [text for text, _ in rows], [g for _, g in rows]
-    return evidence(texts, lambda text: text.startswith("yes"), ["good"] * len(rows), group=group)[0]
+    return case(texts, lambda text: text.startswith("yes"), ["good"] * len(rows), group=group)[0]
 
 
 def test_scores_of_groups_and_the_worst_and_the_gap() -> None:
@@ -115,8 +131,8 @@ def test_clusters_are_drawn_whole() -> None:
     authors = [str(i // 20) for i in range(400)]
     gold, rule = ["good"] * 400, lambda text: text.startswith("yes")
     key = ("gap_accuracy", "group", None)
-    apart = measured(evidence(texts, rule, gold, **columns)[0])[key]
-    together = measured(evidence(texts, rule, gold, **columns, author=authors)[0])[key]
+    apart = measured(case(texts, rule, gold, **columns)[0])[key]
+    together = measured(case(texts, rule, gold, **columns, author=authors)[0])[key]
     assert together.value == apart.value == 0
     assert together.high > 2 * apart.high
 
@@ -128,7 +144,7 @@ def test_a_column_that_is_not_there_is_named() -> None:
 
 def test_swaps_count_what_changes_and_only_that() -> None:
     texts = ["he likes it", "she likes it", "they like it", "his film", "no one here", "her film"]
-    found, model = evidence(texts, lambda text: "he" in text.split(), ["good"] * 6)
+    found, model = case(texts, lambda text: "he" in text.split(), ["good"] * 6)
     rows = measured(found, swaps=["gender-swap"])
     flip = rows[("counterfactual_flip_rate", None, "gender-swap")]
     assert (flip.value, flip.n, flip.severity, flip.interval) == (0.5, 4, 5, "wilson")
@@ -142,7 +158,7 @@ def test_swaps_count_what_changes_and_only_that() -> None:
 
 
 def test_a_model_that_reads_no_gender_never_flips() -> None:
-    found, _ = evidence(["he likes it", "she hates it"] * 30, lambda text: "likes" in text, ["good"] * 60)
+    found, _ = case(["he likes it", "she hates it"] * 30, lambda text: "likes" in text, ["good"] * 60)
     rows = measured(found, swaps=["gender-swap"])
     flip = rows[("counterfactual_flip_rate", None, "gender-swap")]
     assert (flip.value, flip.low, flip.n) == (0, 0, 60)
@@ -151,16 +167,15 @@ def test_a_model_that_reads_no_gender_never_flips() -> None:
 
 
 def test_nothing_to_swap_is_null_and_not_zero() -> None:
-    rows = measured(evidence(["a film", "a book"], lambda text: True, ["good"] * 2)[0], swaps=["name-swap"])
+    rows = measured(case(["a film", "a book"], lambda text: True, ["good"] * 2)[0], swaps=["name-swap"])
     flip = rows[("counterfactual_flip_rate", None, "name-swap")]
     assert (flip.value, flip.low, flip.n) == (None, None, 0)
     assert rows[("counterfactual_changed", None, "name-swap")].value == 0
 
 
 def test_a_swap_of_another_language_is_refused_with_the_reason() -> None:
-    found, _ = evidence(["她喜欢"], lambda text: True, ["good"])
-    spec = found.task.spec.model_copy(update={"language": "zh"})
-    found = Evidence(**{**vars(found), "task": Task(spec, "files", None, Path(), Place("t"), NoOptions())})
+    found, _ = case(["她喜欢"], lambda text: True, ["good"])
+    found = replace(found, scene=replace(found.scene, language="zh"))
     assert measured(found) == {}
     assert "is for en, not for zh" in found.notes["counterfactual_flip_rate of gender-swap"]
 
@@ -180,10 +195,25 @@ def test_tags_of_persons_stay_where_they_are() -> None:
         def predict(self, inputs: Sequence[Sequence[str]]) -> np.ndarray:
             return np.array([[0.0, 1, 0] if word == "Emily" else [1.0, 0, 0] for words in inputs for word in words])
 
-    spec = TaskFile(name="t", kind=kind.name, data={})
-    task = Task(spec, "files", None, Path(), Place("t"), NoOptions())
-    predictions = predictions_table(kind, test, Names().predict(tokens), ("PER",))
-    found = Evidence(Names(), test, tokens, ("PER",), "cpu", 0.0, 0.0, task=task, kind=kind, predictions=predictions)
+    found = case_of(kind, test, tokens, ("PER",), Names())
     rows = measured(found, swaps=["name-swap"])
     assert rows[("counterfactual_flip_rate", None, "name-swap")].value == 1
     assert rows[("counterfactual_drop_entity_f1", None, "name-swap")].value == 1
+
+
+def test_the_passes_are_stored_and_the_clean_rows_are_as_they_were() -> None:
+    """So that `fmbench score` can judge them again without the model."""
+    found, model = case(["he likes it", "a film", "her book"], lambda text: "he" in text.split(), ["good"] * 3)
+    table = Fairness.collect(found.scene, Fairness.Settings(), found.stored.predictions)
+    assert table.slice(0, 3).select(found.stored.predictions.column_names).equals(found.stored.predictions)
+    assert table.slice(3)["perturbation"].to_pylist() == ["counterfactual:gender-swap"] * 2
+    assert table.slice(3)["example_id"].to_pylist() == ["0", "2"]
+    assert len(model.read) == 2, "nothing changes at name-swap, so nothing is asked"
+
+
+def test_rows_that_cannot_be_told_apart_are_not_swapped() -> None:
+    found, _ = case(["he likes it", "her book"], lambda text: True, ["good"] * 2)
+    test = found.scene.test.set_column(0, "id", pa.array(["a", "a"]))
+    found = replace(found, scene=replace(found.scene, test=test))
+    assert measured(found) == {}
+    assert found.notes["counterfactual_flip_rate of name-swap"] == "the test examples' ids are not all different"

@@ -56,6 +56,25 @@ def test_only_changed_rows_are_predicted_and_none_of_them_twice() -> None:
     assert fact(found, PASSES)[-1] == ["negation", 5, "flips"]
 
 
+def test_k_perturbations_cost_at_most_k_passes_over_the_rows_that_they_change() -> None:
+    """Every text perturbation of the registry at once: no clean pass, and no row that one of them leaves alone."""
+    model = Model(likes_good)
+    scene, predictions = texts(model)
+    names = [name for name, one in PERTURBATIONS.items() if one.refusal("text", "en") is None]
+    asked = Robustness.Settings(perturbations={name: Entry(severity=[3]) for name in names}, control=0)
+    found = Robustness.collect(scene, asked, predictions)
+    rows = examples(scene.kind, scene.inputs, scene.test, None)
+    changed = {
+        name: [i for i, (text,) in enumerate(rows) if perturb(PERTURBATIONS[name], text, f"test-{i}", 3) is not text]
+        for name in names
+    }
+    assert len(names) > 25 and any(len(at) < len(rows) for at in changed.values())
+    assert {name: of_pass(found, name, 3)["example_id"].to_pylist() for name in names} == {
+        name: [f"test-{i}" for i in at] for name, at in changed.items()
+    }
+    assert len(model.asked) == sum(len(at) for at in changed.values()) <= len(names) * len(rows)
+
+
 def test_predictions_of_a_pass_are_those_of_its_perturbed_inputs() -> None:
     scene, predictions = texts()
     found = Robustness.collect(scene, settings(uppercase=[1, 3, 5], typos=[1, 3, 5]), predictions)

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import accuracy_score
 from seqeval.metrics.sequence_labeling import classification_report
+from seqeval.metrics.v1 import classification_report as strict_report
 from seqeval.reporters import StringReporter
+from seqeval.scheme import IOB2
 
 from fmbench.measure.measurement import Measurement
 from fmbench.measure.quality import quality, score
@@ -19,6 +21,7 @@ from fmbench.measure.report import ReportLine, read_report
 from fmbench.measure.tagging import (
     entity_counts,
     entity_f1,
+    entity_f1_strict,
     entity_macro_f1,
     entity_precision,
     entity_recall,
@@ -97,6 +100,38 @@ def test_metric_objects_are_those_of_seqeval(corpus: list[Pair]) -> None:
         row = theirs["micro avg"]
         wanted = [row["precision"], row["recall"], row["f1-score"], theirs["macro avg"]["f1-score"]]
         assert ours == pytest.approx(wanted, abs=1e-12)
+
+
+@given(corpora)
+def test_the_strict_score_is_that_of_seqeval_s_strict_mode(corpus: list[Pair]) -> None:
+    gold, predicted = [list(side) for side in zip(*corpus, strict=True)]
+    if not any(tag.startswith("B-") for sentence in gold for tag in sentence):
+        return
+    theirs = strict_report(gold, predicted, output_dict=True, zero_division=0, scheme=IOB2)
+    assert np.nan_to_num(score(entity_f1_strict, table(corpus), LABELS)) == pytest.approx(
+        theirs["micro avg"]["f1-score"], abs=1e-12
+    )
+
+
+def test_entity_scoring_is_not_lenient() -> None:
+    """An overlap, a wrong end or a wrong type is a miss and a false alarm.
+
+    The one leniency that conlleval and seqeval have by default, a stray I- as a beginning, is that of `entity_f1` for
+    the sake of comparison; `entity_f1_strict` does not have it.
+    """
+    gold = ["B-PER", "I-PER", "O", "B-LOC"]
+    for guess in (
+        ["B-PER", "O", "O", "O"],
+        ["O", "B-PER", "O", "O"],
+        ["B-PER", "I-PER", "I-PER", "O"],
+        ["B-ORG", "I-ORG", "O", "B-PER"],
+        ["B-PER", "B-PER", "O", "O"],
+    ):
+        for metric in (entity_f1, entity_f1_strict):
+            assert score(metric, table([(gold, guess)]), LABELS) == 0, (metric.name, guess)
+    stray = table([(gold, ["I-PER", "I-PER", "O", "B-LOC"])])
+    assert score(entity_f1, stray, LABELS) == 1
+    assert score(entity_f1_strict, stray, LABELS) == pytest.approx(2 / 3)
 
 
 @given(corpora)

@@ -1,4 +1,4 @@
-"""Perturbations of images, audio, rows, series and events: what each is known by, beside what all of them promise."""
+"""Perturbations of images, audio and rows: what each is known by, beside what all of them promise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from fmbench.errors import InputError
 from fmbench.perturb.distance import edit_distance, levenshtein
-from fmbench.perturb.examples import Audio, Events, Image, Row, Series, Text, Tokens
+from fmbench.perturb.examples import Audio, Events, Image, Path, Row, Series, Text, Tokens
 from fmbench.perturb.images import boxes, disk
 from fmbench.perturb.perturbation import perturb
 from fmbench.perturb.weather import plasma
@@ -131,22 +131,6 @@ def test_rows() -> None:
         assert 0 < abs(float(str(still["income"])) - 2300.5) < 4
 
 
-def test_series_and_events() -> None:
-    series = Series(np.arange(40.0).reshape(20, 2) + 1)
-    missing = perturb(PERTURBATIONS["series-missing"], series, "1", 5).values
-    assert np.isnan(missing).sum() == 16
-    gap = np.isnan(perturb(PERTURBATIONS["series-gap"], series, "1", 5).values)
-    assert sorted(gap.sum(0)) == [0, 8]
-    factor = perturb(PERTURBATIONS["series-scale"], series, "1", 5).values / series.values
-    assert np.allclose(factor, 1.5) or np.allclose(factor, 1 / 1.5)
-    events = Events(tuple("abcdefghij"))
-    assert len(perturb(PERTURBATIONS["events-dropped"], events, "1", 5).items) == 5
-    more = perturb(PERTURBATIONS["events-injected"].given(items=("new",)), events, "1", 4).items
-    assert [item for item in more if item != "new"] == list(events.items)
-    assert more.count("new") == 4
-    assert perturb(PERTURBATIONS["events-dropped"], Events(("a",)), "1", 5).items == ("a",)
-
-
 def test_numpy_s_global_generator_is_left_alone() -> None:
     np.random.seed(3)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]  # noqa: NPY002
@@ -171,6 +155,9 @@ def test_distances() -> None:
     assert edit_distance(Row({"a": 1, "b": 2}), Row({"b": 2, "a": 1})) == 2
     assert edit_distance(Row({"a": 1, "b": "x"}), Row({"a": 3, "b": None})) == pytest.approx(0.5 + 1)
     assert edit_distance(Series(np.array([[1.0], [np.nan]])), Series(np.array([[np.nan], [np.nan]]))) == 0.5
+    walk = np.array([[0.0, 0.0], [2.0, 0.0]])
+    assert edit_distance(Path(walk), Path(walk + np.array([0.0, 0.5]))) == pytest.approx(0.5)
+    assert edit_distance(Path(walk * 0), Path(walk * 0 + 1)) == pytest.approx(np.sqrt(2))
     x = np.ones(10, np.float32)
     assert edit_distance(Audio(x, 8000), Audio(x * 0.5, 8000)) == pytest.approx(0.5)
     assert edit_distance(Audio(x, 8000), Audio(np.ones(20, np.float32), 8000)) == pytest.approx(np.log(2))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from fmbench.catalog import CORPORA
 from fmbench.perturb.distance import edit_distance
 from fmbench.perturb.entities import mentions
-from fmbench.perturb.examples import MODALITIES, Audio, Events, Example, Image, Row, Series, Text, Tokens, spans
+from fmbench.perturb.examples import MODALITIES, Audio, Events, Example, Image, Path, Row, Series, Text, Tokens, spans
 from fmbench.perturb.perturbation import Perturbation, perturb, perturb_rows
 from fmbench.registry import PERTURBATIONS
 
@@ -109,7 +109,8 @@ RANDOM: dict[str, st.SearchStrategy[Any]] = {
     "audio": arrays(st.tuples(st.integers(0, 400))).map(lambda one: Audio(frozen(one.astype(np.float32)), 8000)),
     "row": st.dictionaries(words, cells, max_size=6).map(Row),
     "series": arrays(st.tuples(st.integers(0, 12), st.integers(1, 3))).map(Series),
-    "events": st.lists(st.integers(0, 9), max_size=12).map(lambda items: Events(tuple(items))),
+    "path": arrays(st.tuples(st.integers(0, 12), st.just(2))).map(Path),
+    "events": st.builds(Events, st.lists(st.integers(0, 9), max_size=12).map(tuple), st.none() | st.integers(0, 9)),
 }
 
 
@@ -126,6 +127,8 @@ def full(example: Example) -> bool:
             return len(example.samples) > 0
         case Row() | Series():
             return len(example.values) > 0
+        case Path():
+            return len(example.positions) > 0
         case Events():
             return len(example.items) > 0
 
@@ -175,6 +178,15 @@ def test_it_keeps_what_it_promises(name: str, modality: str, data: st.DataObject
         assert np.isfinite(found.samples).all()
     if isinstance(example, Series):
         assert found.values.shape == example.values.shape
+        assert np.isfinite(found.values).all(), "no hole for a model to fall into"
+    if isinstance(example, Path):
+        assert found.positions.shape == example.positions.shape
+        if found.frame is not None:
+            np.testing.assert_allclose(found.frame.restored(found.positions), example.positions, atol=1e-12)
+    if isinstance(example, Events):
+        assert found.gold == example.gold
+        if example.gold not in example.items:
+            assert example.gold not in found.items, "nothing brings in what is to be found"
     if isinstance(example, Row):
         assert found.values.keys() == example.values.keys()
 
@@ -217,6 +229,12 @@ def tone(seed: int) -> Audio:
     return Audio((0.4 * sound * np.exp(-4 * t)).astype(np.float32), 8000)
 
 
+def walk(seed: int) -> np.ndarray:
+    """Eight positions of somebody who walks on and turns a little."""
+    turns = np.cumsum(np.random.default_rng(seed).normal(0, 0.2, 8))
+    return np.cumsum(np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0)
+
+
 def real(name: str, modality: str) -> list[Any]:
     """Examples that the perturbation is made for."""
     match modality:
@@ -240,6 +258,8 @@ def real(name: str, modality: str) -> list[Any]:
             return [Row(values)] * 12
         case "series":
             return [Series(np.sin(np.arange(48).reshape(24, 2) / (3 + seed)) + 2) for seed in range(8)]
+        case "path":
+            return [Path(walk(seed)) for seed in range(8)]
     return [Events(tuple(range(seed, seed + 20))) for seed in range(12)]
 
 
@@ -267,7 +287,7 @@ def test_other_examples_do_not_matter(name: str, modality: str) -> None:
 
 
 CONSTANT = {"audio-gain", "audio-clipping", "audio-band-pass", "zoom-blur", "defocus-blur", "brightness", "contrast"}
-CONSTANT |= {"jpeg", "pixelate"}
+CONSTANT |= {"jpeg", "pixelate", "series-clipping", "events-truncated"}
 """Those that draw nothing."""
 KEYS: dict[str, Callable[[int], Any]] = {"example_id": str, "seed": int, "part": int}
 
@@ -289,7 +309,7 @@ def test_the_mentions_of_the_training_rows() -> None:
 
 
 def test_the_page_has_a_line_for_each() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "perturbations.md").read_text(encoding="utf-8")
+    page = (File(__file__).parents[2] / "docs" / "perturbations.md").read_text(encoding="utf-8")
     listed = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
     assert list(listed) == list(PERTURBATIONS)
     for name, one in PERTURBATIONS.items():

@@ -92,15 +92,16 @@ def test_iqm_is_scipy_s_trimmed_mean(values: list[float]) -> None:
     assert iqm(np.array(values)) == pytest.approx(trim_mean(values, 0.25))
 
 
-def test_iqm_interval_covers_with_ten_runs_on_ten_tasks() -> None:
-    """Tasks from 0 to 1 with normal runs: the truth is the interquartile mean of the mixture."""
+@pytest.mark.parametrize(("runs", "low"), [(3, 0.925), (5, 0.935), (10, 0.935)])
+def test_iqm_interval_covers_from_five_runs_on_ten_tasks(runs: int, low: float) -> None:
+    """Tasks from 0 to 1 with normal runs: the truth is the IQM of the mixture. With three runs a bit less."""
     centres = np.linspace(0, 1, 10)
     truth = iqm(np.random.default_rng(0).normal(centres, 0.2, (200_000, 10)))
     found = [
-        iqm_interval(list(np.random.default_rng([17, r]).normal(centres[:, None], 0.2, (10, 10))), draws=400, seed=r)
+        iqm_interval(list(np.random.default_rng([17, r]).normal(centres[:, None], 0.2, (10, runs))), draws=400, seed=r)
         for r in range(1000)
     ]
-    assert 0.935 <= coverage(found, float(truth)) <= 0.975
+    assert low <= coverage(found, float(truth)) <= 0.965
 
 
 def test_win_rates_depend_on_the_pool_where_the_headline_does_not() -> None:

@@ -1,6 +1,6 @@
 """Intervals over training seeds and items: what each way of resampling covers, and where it does not.
 
-Nothing is claimed for a few seeds that differ about as much as the items do: there `over_seeds` covers too much.
+Two seeds that differ about as much as the items do are the exception: there `over_seeds` covers up to 97.8 %.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scipy.stats import chi2, norm
 from simulated import REPETITIONS, coverage, sentences, simulate, with_ones
 from threadpoolctl import threadpool_limits
 
 from fmbench.stats.bootstrap import Bootstrap, Value, resampled_sums
-from fmbench.stats.seeds import over_seeds, pigeonhole, two_level
+from fmbench.stats.intervals import mean_t
+from fmbench.stats.seeds import half_width, over_seeds, pigeonhole, two_level
 from fmbench.stats.sums import f1, macro, micro, ratio
 
 
@@ -54,24 +56,46 @@ def test_variance_is_that_of_the_items_and_that_of_the_seeds(item: float, seed: 
     assert np.mean(np.square(widths)) == pytest.approx(expected, rel=0.1)
 
 
-@pytest.mark.parametrize(("n_seeds", "seed"), [(2, 0.1), (3, 0.0), (3, 0.1), (5, 0.1), (10, 0.023), (10, 0.04)])
+@pytest.mark.parametrize(
+    ("n_seeds", "seed"), [(3, 0.0), (3, 0.01), (3, 0.023), (3, 0.04), (3, 0.1), (5, 0.023), (5, 0.1), (10, 0.04)]
+)
 def test_over_seeds_covers(n_seeds: int, seed: float) -> None:
     """300 items with standard deviation 0.4, so 0.023 in the mean; seeds that differ by 0 to four times that."""
     found = (
         over_seeds(simulate(np.random.default_rng([3, r]), 300, n_seeds, 0.4, seed), ratio, draws=300, seed=r)
         for r in range(REPETITIONS)
     )
-    assert 0.935 <= coverage(found, 0.5) <= 0.97
+    assert 0.935 <= coverage(found, 0.5) <= 0.965
 
 
-@pytest.mark.parametrize("n_seeds", [2, 3])
-def test_a_few_seeds_of_middling_noise_cover_too_much_rather_than_too_little(n_seeds: int) -> None:
-    """Both parts of equal size, two or three seeds: the t arm is wide, and joining it in quadrature is conservative."""
+@pytest.mark.parametrize(("k", "low", "high"), [(2, 0.9385, 0.9785), *((k, 0.9415, 0.9635) for k in (3, 4, 5, 10, 20))])
+def test_whatever_the_share_of_the_seeds_the_joined_interval_covers(k: int, low: float, high: float) -> None:
+    """Integrated over the estimated variance of normal scores, the items' variance known; no simulation."""
+    chances = (np.arange(400) + 0.5) / 400
+    estimated = chi2.ppf(chances, k - 1) / (k - 1)
+    for share in np.linspace(0, 1, 21):
+        arm = 1.959964 * np.sqrt(1 - share)
+        halves = np.array([half_width(share * one, arm, k) for one in estimated])
+        covered = np.mean(2 * norm.cdf(halves) - 1)
+        assert low <= covered <= high, (share, covered)
+
+
+def test_seeds_alone_and_items_alone_have_their_own_intervals() -> None:
+    scores = [0.5, 0.55, 0.63]
+    only = mean_t(scores)
+    assert half_width(float(np.var(scores, ddof=1)) / 3, 0.0, 3) == pytest.approx((only.high - only.low) / 2)
+    assert half_width(0.0, 0.04, 3) == 0.04
+    two = mean_t(scores[:2])
+    assert half_width(float(np.var(scores[:2], ddof=1)) / 2, 0.0, 2) == pytest.approx((two.high - two.low) / 2)
+
+
+def test_two_seeds_of_middling_noise_cover_too_much_rather_than_too_little() -> None:
+    """Both parts of equal size and one degree of freedom: no rule is right for every share of the seeds."""
     found = (
-        over_seeds(simulate(np.random.default_rng([4, r]), 300, n_seeds, 0.4, 0.023), ratio, draws=300, seed=r)
+        over_seeds(simulate(np.random.default_rng([4, r]), 300, 2, 0.4, 0.023), ratio, draws=300, seed=r)
         for r in range(REPETITIONS)
     )
-    assert 0.965 < coverage(found, 0.5) < 0.995
+    assert 0.965 < coverage(found, 0.5) < 0.985
 
 
 @pytest.mark.parametrize("value", [micro(f1), macro(f1)])

@@ -23,6 +23,7 @@ class Mlp(Classical):
     Series are seen as changes from the last value, trajectories from the last position with the heading turned ahead.
     """
 
+    version: ClassVar[int] = 2
     kinds: ClassVar[frozenset[str]] = frozenset(
         {
             "tabular-classification",

@@ -21,6 +21,7 @@ class RidgeRegression(Classical):
     step to come. Trajectories: from the last position, with the heading turned ahead.
     """
 
+    version: ClassVar[int] = 2
     kinds: ClassVar[frozenset[str]] = frozenset(
         {
             "time-series-forecasting",

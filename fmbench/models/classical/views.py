@@ -54,8 +54,15 @@ def _turns(paths: np.ndarray) -> np.ndarray:
 
 
 def _path_ahead(inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Positions before the last one, with the heading turned ahead.
+
+    The first one then lies on the x axis. Its y is put at 0: standardised, the rounding error that stands there would
+    be a feature as large as any other.
+    """
     paths = np.stack(inputs)
-    return np.asarray(((paths[:, :-1] - paths[:, -1:]) @ _turns(paths)).reshape(len(paths), -1))
+    turned = (paths[:, :-1] - paths[:, -1:]) @ _turns(paths)
+    turned[:, 0, 1] = 0.0
+    return np.asarray(turned.reshape(len(paths), -1))
 
 
 def _turned_ahead(inputs: Sequence[np.ndarray], targets: np.ndarray) -> np.ndarray:
