@@ -240,8 +240,9 @@ def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
 
 def _read(path: Path, layout: Layout, wanted: Wanted, large: bool) -> Rows | Stream:
     format = layout.format
-    folders = format is not None and getattr(FORMATS[format], "folders", False)
-    absent = None if path.is_dir() and folders else missing(path)
+    named = FORMATS[format] if format is not None else None
+    own = getattr(named, "finds", False) or (path.is_dir() and getattr(named, "folders", False))
+    absent = None if own else missing(path)
     if absent is not None:
         raise InputError(_how_to_get(absent, path))
     if format is None:

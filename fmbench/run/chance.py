@@ -36,7 +36,9 @@ def _trivial_score(task: Task, data: Dataset, metric_name: str) -> float | None:
     kind, trivial, metric = KINDS[task.spec.kind], LOADERS["majority"], METRICS[metric_name]
     if kind.name not in trivial.kinds:
         return None
-    examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, task.options)
+    examples = Examples(
+        kind, data.labels, data.train, data.validation, data.score_range, data.side, task.options, task.name
+    )
     try:
         fitted = trivial().fit(examples, seed=0)
         inputs = model_inputs(kind, data.test, task.options)
