@@ -45,6 +45,9 @@ class Layout(Spec):
 
     format: str | None = Field(default=None, description="csv, tsv, jsonl, conll, parquet ...; else by file name")
     columns: dict[str, str | int] = Field(default={}, description="field -> column name or number")
+    split_columns: dict[SplitName, dict[str, str | int]] = Field(
+        default={}, description="split -> field -> column, where a split names it otherwise"
+    )
     values: dict[str, dict[str, str]] = Field(default={}, description="field -> raw value -> value")
     encoding: str = "utf-8"
     header: bool = Field(default=True, description="whether csv and tsv files start with column names")
@@ -170,8 +173,9 @@ def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> d
     for split in SPLITS:
         for path in paths.get(split, []):
             try:
-                within = _within(layout.within, split)
-                splits.setdefault(split, []).append(_read(path, layout, replace(wanted, within=within), large))
+                own = {**layout.columns, **layout.split_columns.get(split, {})}
+                here = replace(wanted, within=_within(layout.within, split), columns=own)
+                splits.setdefault(split, []).append(_read(path, layout, here, large))
             except InputError as error:
                 problems += error.problems
     if problems:
@@ -232,7 +236,10 @@ def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
             None,
             nearest(field, [*fields, *optional]),
         )
-        for key, named in (("columns", layout.columns), ("values", layout.values), ("join", layout.join))
+        for key, named in (
+            *(("columns", layout.columns), ("values", layout.values), ("join", layout.join)),
+            *(("split_columns", columns) for columns in layout.split_columns.values()),
+        )
         for field in named
         if field not in (*fields, *optional)
     ]

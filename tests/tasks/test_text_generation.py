@@ -356,6 +356,24 @@ def test_from_file_to_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert json.loads(out)[0]["measurements"][0]["value"] == pytest.approx(11 / 12)
 
 
+def test_a_split_may_name_its_columns_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,summary\na,b\n")
+    (tmp_path / "test.csv").write_text("text,summary1\na,b\n")
+    task = (
+        "suite: s\nmodels: [lead]\nadaptations: {fit: {}}\ntasks:\n  - name: t\n    kind: text-generation\n"
+        "    data:\n      files: {train: train.csv, validation: train.csv, test: test.csv}\n"
+        "      columns: {references: summary1}\n"
+        "      split_columns: {train: {%s: summary}, validation: {%s: summary}}\n"
+    )
+    (tmp_path / "s.yaml").write_text(task % ("references", "references"))
+    assert load_dataset(load_suite(tmp_path / "s.yaml").tasks[0]).rows == {"train": 1, "validation": 1, "test": 1}
+    (tmp_path / "s.yaml").write_text(task % ("reference", "references"))
+    with pytest.raises(
+        InputError, match=r"split_columns: this task has no field 'reference' .*did you mean 'references'"
+    ):
+        load_dataset(load_suite(tmp_path / "s.yaml").tasks[0])
+
+
 def test_rows_may_be_test_rows_only(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text("text,references\na,b\nc,d\n")
     (tmp_path / "s.yaml").write_text(
