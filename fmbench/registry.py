@@ -308,6 +308,7 @@ MEASURES = Registry(
         "transfer": "fmbench.measure.transfer:Transfer",
         "fairness": "fmbench.measure.fairness:Fairness",
         "explanation": "fmbench.measure.explanation:Explanation",
+        "bias": "fmbench.measure.bias:Bias",
     },
 )
 
