@@ -309,6 +309,14 @@ MEASURES = Registry(
         "fairness": "fmbench.measure.fairness:Fairness",
         "explanation": "fmbench.measure.explanation:Explanation",
         "bias": "fmbench.measure.bias:Bias",
+        "toxicity": "fmbench.measure.texts.toxicity:Toxicity",
+    },
+)
+
+TEXT_SCORERS = Registry(
+    "text scorer",
+    {
+        "lexicon": "fmbench.models.text_scorers:Lexicon",
     },
 )
 

@@ -21,7 +21,7 @@ from fmbench.suite.schema import Task, TaskFile
 
 RESERVED = (
     *("id", "example_id", "perturbation", "severity", "gold", "prediction", "scores"),
-    *("input_length", "distribution", "gold_seen", "prediction_seen"),
+    *("input_length", "distribution", "gold_seen", "prediction_seen", "toxicity_score"),
 )
 """Names of the columns of predictions, which no other column may take."""
 

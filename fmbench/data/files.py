@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -173,14 +173,18 @@ def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> d
     for split in SPLITS:
         for path in paths.get(split, []):
             try:
-                own = {**layout.columns, **layout.split_columns.get(split, {})}
-                here = replace(wanted, within=_within(layout.within, split), columns=own)
+                here = replace(wanted, within=_within(layout.within, split), columns=_columns(layout, split))
                 splits.setdefault(split, []).append(_read(path, layout, here, large))
             except InputError as error:
                 problems += error.problems
     if problems:
         raise InputError(problems)
     return splits
+
+
+def _columns(layout: Layout, split: str) -> dict[str, str | int]:
+    own: Mapping[Any, dict[str, str | int]] = layout.split_columns
+    return {**layout.columns, **own.get(split, {})}
 
 
 def _within(named: str | Mapping[Any, str] | None, split: str) -> str | None:
@@ -230,16 +234,17 @@ def read_side(tables: dict[str, tuple[Layout, Path]], asked: Asked) -> dict[str,
 def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
     """A problem for each key of `columns` and `values` that is no field of the task."""
     fields, optional = asked.fields, asked.optional
+    keys: list[tuple[str, Iterable[str]]] = [
+        *(("columns", layout.columns), ("values", layout.values), ("join", layout.join)),
+        *(("split_columns", columns) for columns in layout.split_columns.values()),
+    ]
     return [
         Problem(
             f"{key}: this task has no field {field!r} (it has {', '.join(fields)})",
             None,
             nearest(field, [*fields, *optional]),
         )
-        for key, named in (
-            *(("columns", layout.columns), ("values", layout.values), ("join", layout.join)),
-            *(("split_columns", columns) for columns in layout.split_columns.values()),
-        )
+        for key, named in keys
         for field in named
         if field not in (*fields, *optional)
     ]
