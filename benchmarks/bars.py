@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from benchmarks import (
     boards,
     finetuning,
+    generated,
     harness,
     inference,
     perturbations,
@@ -201,6 +202,34 @@ BARS = (
         "under 2 s",
         scoring.within_limit,
         data=("conll2003",),
+    ),
+    *(
+        Bar(
+            name,
+            f"{what} of 1,012 edited sentences of FLORES-200",
+            f"sacrebleu {peer}",
+            at_least,
+            f"{at_least:g}x, the same number",
+            generated.beside_sacrebleu(name),
+            (("sacrebleu", "sacrebleu"),),
+            ("flores200",),
+        )
+        for name, what, peer, at_least in (
+            ("bleu", "BLEU", "BLEU()", 1.5),
+            ("chrf", "chrF", "CHRF()", 2.0),
+            ("chrf++", "chrF++", "CHRF(word_order=2)", 2.0),
+            ("ter", "TER", "TER()", 4.0),
+        )
+    ),
+    Bar(
+        "rouge",
+        "ROUGE-1, -2 and -L with stems of 500 summaries of DialogSum",
+        "rouge-score",
+        3.0,
+        "3x, the same numbers",
+        generated.beside_rouge_score,
+        (("rouge_score", "rouge-score"),),
+        ("dialogsum",),
     ),
     Bar(
         "reading",

@@ -24,7 +24,7 @@ from fmbench.tasks.kind import predictions_table
 
 ROOT = Path(__file__).parent.parent
 MINILM = ROOT / "fmbench/catalog/models/minilm-l6.yaml"
-FOLDERS = {"sst2": "sst2", "conll2003": "conll2003-en"}
+FOLDERS = {"sst2": "sst2", "conll2003": "conll2003-en", "flores200": "flores200", "dialogsum": "dialogsum"}
 KIND_OF = {"sst2": "text-classification", "conll2003": "token-classification"}
 
 

@@ -141,6 +141,7 @@ FORMATS = Registry(
         "idx": "fmbench.data.media:read_idx",
         "winobias": "fmbench.data.pronoun_formats:read_winobias",
         "winogender": "fmbench.data.pronoun_formats:read_winogender",
+        "lines": "fmbench.data.line_files:read_lines",
     },
 )
 
@@ -166,6 +167,7 @@ KINDS = Registry(
         "rating-prediction": "fmbench.tasks.rating_prediction:RatingPrediction",
         "retrieval": "fmbench.tasks.retrieval:Retrieval",
         "minimal-pairs": "fmbench.tasks.minimal_pairs:MinimalPairs",
+        "text-generation": "fmbench.tasks.text_generation:TextGeneration",
     },
 )
 
@@ -175,6 +177,9 @@ LOADERS = Registry(
         "majority": "fmbench.models.classical.majority:Majority",
         "tfidf-logreg": "fmbench.models.classical.tfidf:TfidfLogreg",
         "tfidf-cosine": "fmbench.models.classical.tfidf_cosine:TfidfCosine",
+        "lead": "fmbench.models.classical.answering:Lead",
+        "nearest-answer": "fmbench.models.classical.answering:NearestAnswer",
+        "outputs": "fmbench.models.outputs:Outputs",
         "table-logreg": "fmbench.models.classical.tables:TableLogreg",
         "gradient-boosting": "fmbench.models.classical.tables:GradientBoosting",
         "group-mean": "fmbench.models.classical.group_mean:GroupMean",
@@ -271,6 +276,22 @@ METRICS = Registry(
         "coverage@10": "fmbench.measure.ranking:coverage_at_10",
         "novelty@10": "fmbench.measure.ranking:novelty_at_10",
         "popularity_bias@10": "fmbench.measure.ranking:popularity_bias_at_10",
+        "bleu": "fmbench.measure.texts.bleu:bleu",
+        "bleu_zh": "fmbench.measure.texts.bleu:bleu_zh",
+        "bleu_char": "fmbench.measure.texts.bleu:bleu_char",
+        "chrf": "fmbench.measure.texts.chrf:chrf",
+        "chrf++": "fmbench.measure.texts.chrf:chrf_words",
+        "ter": "fmbench.measure.texts.ter:ter",
+        "rouge1": "fmbench.measure.texts.rouge:rouge1",
+        "rouge2": "fmbench.measure.texts.rouge:rouge2",
+        "rougel": "fmbench.measure.texts.rouge:rougel",
+        "rougelsum": "fmbench.measure.texts.rouge:rougelsum",
+        "rouge1_stem": "fmbench.measure.texts.rouge:rouge1_stem",
+        "rouge2_stem": "fmbench.measure.texts.rouge:rouge2_stem",
+        "rougel_stem": "fmbench.measure.texts.rouge:rougel_stem",
+        "rougelsum_stem": "fmbench.measure.texts.rouge:rougelsum_stem",
+        "exact_match": "fmbench.measure.texts.answers:exact_match",
+        "numeric_match": "fmbench.measure.texts.answers:numeric_match",
     },
     families={
         "sklearn": "fmbench.measure.foreign:sklearn_metric",
@@ -288,6 +309,15 @@ MEASURES = Registry(
         "transfer": "fmbench.measure.transfer:Transfer",
         "fairness": "fmbench.measure.fairness:Fairness",
         "explanation": "fmbench.measure.explanation:Explanation",
+        "bias": "fmbench.measure.bias:Bias",
+        "toxicity": "fmbench.measure.texts.toxicity:Toxicity",
+    },
+)
+
+TEXT_SCORERS = Registry(
+    "text scorer",
+    {
+        "lexicon": "fmbench.models.text_scorers:Lexicon",
     },
 )
 

@@ -18,7 +18,8 @@ class ZeroShot:
     The similarity of a pair is its cosine; the options of a question share the softmax of their cosines with it over a
     temperature of 0.05. In retrieval a query meets every document; in recommendation the mean of the history's texts
     meets every item's, which also ranks items that nobody took yet. Models that are recommenders rank as they were
-    trained. A language model answers with what is likelier: the one of two sentences, or the option after its question.
+    trained. A language model answers with what is likelier: the one of two sentences, or the option after its question;
+    where texts are asked for it writes them, greedily.
     """
 
     version: ClassVar[int] = 1
@@ -31,6 +32,7 @@ class ZeroShot:
             "sequential-recommendation",
             "sampled-recommendation",
             "retrieval",
+            "text-generation",
         }
     )
 
@@ -46,6 +48,8 @@ class ZeroShot:
         from fmbench.engine.predict import pair_cosines
         from fmbench.models.language import LanguageModel
 
+        if data.kind.target == "text":
+            return _writer(model, data, context)
         if isinstance(model, LanguageModel):
             from fmbench.engine.likelihood import LikelierOption
 
@@ -69,3 +73,13 @@ class ZeroShot:
         notes = {"execution": encoder.path, "layer": encoder.n_layers}
         predictor = FrozenPredictor(encoder, encoder.n_layers, pair_cosines)
         return Fitted(predictor, encoder.parameters, 0, {}, notes, FeaturesOnce(predictor, context.cache))
+
+
+def _writer(model: Any, data: Examples, context: FitContext) -> Fitted:
+    from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.generate import Generator
+
+    own: Any = data.options or data.kind.Options()
+    cut = own.too_long == "cut"
+    writer = Generator(model, own.prompt, own.max_new_tokens, own.stop, cut, context.device, context.check_time)
+    return Fitted(writer, writer.parameters, 0, {}, writer.notes)

@@ -85,7 +85,7 @@ def leaks(columns: Mapping[str, Columns], fields: Sequence[str]) -> Iterator[str
     """A warning for each of test and validation some of whose rows also stand in train with the same inputs."""
     train = row_hashes(columns["train"], fields)
     train.sort()
-    for split in ("test", "validation"):
+    for split in ("test", "validation") if len(train) else ():
         found = row_hashes(columns[split], fields)
         n = int((train[np.minimum(np.searchsorted(train, found), len(train) - 1)] == found).sum())
         if n:

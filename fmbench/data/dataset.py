@@ -21,7 +21,7 @@ from fmbench.suite.schema import Task, TaskFile
 
 RESERVED = (
     *("id", "example_id", "perturbation", "severity", "gold", "prediction", "scores"),
-    *("input_length", "distribution", "gold_seen", "prediction_seen"),
+    *("input_length", "distribution", "gold_seen", "prediction_seen", "toxicity_score"),
 )
 """Names of the columns of predictions, which no other column may take."""
 
@@ -148,7 +148,7 @@ def present_fields(kind: Any, columns: Iterable[str]) -> list[str]:
 def _asked(task: Task, kind: Any) -> Asked:
     key = [task.spec.cluster_key] if task.spec.cluster_key else []
     fields = kind.raw_fields or kind.fields
-    optional = dict.fromkeys(["id", *kind.optional_fields, *key, *task.spec.slices])
+    optional = dict.fromkeys(["id", *kind.optional_fields, *key, *task.spec.slices, *task.spec.keep])
     return Asked(fields, tuple(name for name in optional if name not in fields), kind.gather, kind.side)
 
 
@@ -349,7 +349,10 @@ def _check(
         found = [kind.degenerate(columns["train"], labels), _outside_range(task.spec, kind, columns)]
         problems += [Problem(f"task {task.name!r}: {what}", task.place) for what in found if what]
         keys = [("cluster_key", task.spec.cluster_key)] if task.spec.cluster_key else []
-        for what, key in [*keys, *(("slices", name) for name in task.spec.slices)]:
+        kept = [
+            (what, name) for what, names in (("slices", task.spec.slices), ("keep", task.spec.keep)) for name in names
+        ]
+        for what, key in [*keys, *kept]:
             have = [name for name in columns["test"] if name not in kind.fields]
             lists = f" (besides its fields it has {', '.join(have)})" if have else ""
             if key in RESERVED or (what == "cluster_key" and key in kind.fields):

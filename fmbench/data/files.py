@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +45,9 @@ class Layout(Spec):
 
     format: str | None = Field(default=None, description="csv, tsv, jsonl, conll, parquet ...; else by file name")
     columns: dict[str, str | int] = Field(default={}, description="field -> column name or number")
+    split_columns: dict[SplitName, dict[str, str | int]] = Field(
+        default={}, description="split -> field -> column, where a split names it otherwise"
+    )
     values: dict[str, dict[str, str]] = Field(default={}, description="field -> raw value -> value")
     encoding: str = "utf-8"
     header: bool = Field(default=True, description="whether csv and tsv files start with column names")
@@ -170,13 +173,18 @@ def read_layout(layout: Layout, paths: dict[str, list[Path]], asked: Asked) -> d
     for split in SPLITS:
         for path in paths.get(split, []):
             try:
-                within = _within(layout.within, split)
-                splits.setdefault(split, []).append(_read(path, layout, replace(wanted, within=within), large))
+                here = replace(wanted, within=_within(layout.within, split), columns=_columns(layout, split))
+                splits.setdefault(split, []).append(_read(path, layout, here, large))
             except InputError as error:
                 problems += error.problems
     if problems:
         raise InputError(problems)
     return splits
+
+
+def _columns(layout: Layout, split: str) -> dict[str, str | int]:
+    own: Mapping[Any, dict[str, str | int]] = layout.split_columns
+    return {**layout.columns, **own.get(split, {})}
 
 
 def _within(named: str | Mapping[Any, str] | None, split: str) -> str | None:
@@ -226,13 +234,17 @@ def read_side(tables: dict[str, tuple[Layout, Path]], asked: Asked) -> dict[str,
 def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
     """A problem for each key of `columns` and `values` that is no field of the task."""
     fields, optional = asked.fields, asked.optional
+    keys: list[tuple[str, Iterable[str]]] = [
+        *(("columns", layout.columns), ("values", layout.values), ("join", layout.join)),
+        *(("split_columns", columns) for columns in layout.split_columns.values()),
+    ]
     return [
         Problem(
             f"{key}: this task has no field {field!r} (it has {', '.join(fields)})",
             None,
             nearest(field, [*fields, *optional]),
         )
-        for key, named in (("columns", layout.columns), ("values", layout.values), ("join", layout.join))
+        for key, named in keys
         for field in named
         if field not in (*fields, *optional)
     ]
@@ -240,8 +252,9 @@ def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
 
 def _read(path: Path, layout: Layout, wanted: Wanted, large: bool) -> Rows | Stream:
     format = layout.format
-    folders = format is not None and getattr(FORMATS[format], "folders", False)
-    absent = None if path.is_dir() and folders else missing(path)
+    named = FORMATS[format] if format is not None else None
+    own = getattr(named, "finds", False) or (path.is_dir() and getattr(named, "folders", False))
+    absent = None if own else missing(path)
     if absent is not None:
         raise InputError(_how_to_get(absent, path))
     if format is None:

@@ -79,7 +79,7 @@ def badness(row: Mapping[str, Any]) -> float:
     gold, prediction, scores = row["gold"], row["prediction"], row["scores"]
     if isinstance(gold, float) and isinstance(prediction, int | float):
         return abs(prediction - gold)
-    if gold == prediction:
+    if gold == prediction or (isinstance(gold, list) and isinstance(prediction, str) and prediction in gold):
         return 0.0
     if isinstance(gold, list) and isinstance(prediction, list):
         if gold and isinstance(gold[0], float):

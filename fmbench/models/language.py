@@ -26,6 +26,8 @@ class LanguageModel:
         encode: texts -> token ids without special tokens.
         prefix, suffix: special tokens around a text.
         mask: the mask token, None for causal models; pad: any token that may fill up a batch.
+        decode: token ids -> text, without special tokens; None where nothing is written.
+        ends: tokens that end a text.
     """
 
     network: Any
@@ -35,6 +37,8 @@ class LanguageModel:
     mask: int | None
     pad: int
     max_length: int
+    decode: Callable[[Sequence[int]], str] | None = None
+    ends: frozenset[int] = frozenset()
 
     @property
     def masked(self) -> bool:
@@ -50,7 +54,7 @@ class PretrainedLanguageModel:
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["lm"]] = "lm"
-    kinds: ClassVar[frozenset[str]] = frozenset({"minimal-pairs", "multiple-choice"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"minimal-pairs", "multiple-choice", "text-generation"})
 
     class Settings(Spec):
         objective: Objective = Field(default="auto", description="auto: as the architecture in config.json says")
@@ -108,4 +112,17 @@ def _wrapped(network: Any, tokenizer: Any, masked: bool, max_length: int) -> Lan
     after_padding = network.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet")
     limits = [max_length, int(tokenizer.model_max_length), positions - 2 if after_padding else positions]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    return LanguageModel(network, encode, prefix, suffix, tokenizer.mask_token_id if masked else None, pad, min(limits))
+
+    def decode(ids: Sequence[int]) -> str:
+        return str(tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    mask = tokenizer.mask_token_id if masked else None
+    ends = _ends(network, tokenizer)
+    return LanguageModel(network, encode, prefix, suffix, mask, pad, min(limits), None if masked else decode, ends)
+
+
+def _ends(network: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end a text: the tokenizer's, and those that the model's own generation settings name."""
+    own = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
+    named = [tokenizer.eos_token_id, *(own if isinstance(own, list | tuple) else [own])]
+    return frozenset(int(token) for token in named if token is not None)

@@ -31,7 +31,7 @@ class Llama2c:
 
     version: ClassVar[int] = 1
     provides: ClassVar[Literal["lm"]] = "lm"
-    kinds: ClassVar[frozenset[str]] = frozenset({"minimal-pairs", "multiple-choice"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"minimal-pairs", "multiple-choice", "text-generation"})
 
     class Settings(Spec):
         checkpoint: str = Field(default="stories260K.bin", min_length=1, description="file in the folder")
@@ -55,9 +55,9 @@ class Llama2c:
         checkpoint, tokenizer = _files(model)
         network = llama(checkpoint)
         pieces = Llama2cTokenizer(tokenizer, int(network.config.vocab_size))
-        return LanguageModel(
-            network, pieces.encode_all, [BOS], [], None, 0, int(network.config.max_position_embeddings)
-        )
+        positions = int(network.config.max_position_embeddings)
+        ends = frozenset({BOS, EOS})
+        return LanguageModel(network, pieces.encode_all, [BOS], [], None, 0, positions, pieces.decode, ends)
 
 
 def _files(model: Model) -> tuple[Path, Path]:

@@ -103,7 +103,9 @@ def compute(
     load_seconds = host.clock() - start
     context = context_of(suite, cell, data, metrics[0], device, on_step, host.clock)
     fit_start = host.clock()
-    examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options)
+    examples = Examples(
+        kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options, cell.task.name
+    )
     fitted: Fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
     fit_seconds = host.clock() - fit_start
     inputs = model_inputs(kind, data.test, cell.task.options)

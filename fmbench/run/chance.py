@@ -44,7 +44,9 @@ def _trivial_score(task: Task, data: Dataset, metric_name: str) -> float | None:
     trivial = next((LOADERS[name] for name in TRIVIAL if kind.name in LOADERS[name].kinds), None)
     if trivial is None:
         return None
-    examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, task.options)
+    examples = Examples(
+        kind, data.labels, data.train, data.validation, data.score_range, data.side, task.options, task.name
+    )
     try:
         fitted = trivial(trivial.Settings()).fit(examples, seed=0)
         inputs = model_inputs(kind, data.test, task.options)

@@ -30,6 +30,8 @@ def fitted_call(
     kind = KINDS[cell.task.spec.kind]
     model = LOADERS[cell.model.spec.loader].load(cell.model)
     context = context_of(suite, cell, data, main_metrics(cell)[0], device, lambda step: None, time.monotonic)
-    examples = Examples(kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options)
+    examples = Examples(
+        kind, data.labels, data.train, data.validation, data.score_range, data.side, cell.task.options, cell.task.name
+    )
     fitted = ADAPTATIONS[cell.adaptation].fit(model, examples, cell.settings, context)
     return fitted.predictor.predict, model_inputs(kind, data.test)

@@ -52,6 +52,8 @@ def cell_hash(
         content["options"] = _plain(cell.task.options)
     if cell.task.spec.slices:
         content["slices"] = {name: data.test[name].to_pylist() for name in cell.task.spec.slices}
+    if cell.task.spec.keep:
+        content["keep"] = {name: data.test[name].to_pylist() for name in cell.task.spec.keep}
     if data.score_range is not None:
         content["score_range"] = data.score_range
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

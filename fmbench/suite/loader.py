@@ -23,6 +23,7 @@ _TARGETS = {
     "vector": "series of numbers",
     "ranking": "ranked items",
     "choice": "options of their own",
+    "text": "texts",
 }
 _HUB_MODEL = re.compile(r"hf:(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?\Z")
 

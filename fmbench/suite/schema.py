@@ -83,6 +83,9 @@ class TaskFile(Spec):
     options: dict[str, Any] = Field(default={}, description="settings of the kind")
     split: Split = Split()
     slices: list[str] = Field(default=[], description="columns of the data by which scores are reported as well")
+    keep: list[str] = Field(
+        default=[], description="columns of the data that stay beside the predictions, for measures"
+    )
     cluster_key: str | None = Field(default=None, description="column whose values group dependent rows")
 
     @field_validator("score_range")

@@ -20,6 +20,7 @@ class Examples:
         score_range: lowest and highest score where targets are scores, so that they can be scaled; else None.
         side: tables beside the rows (items, documents), see Kind.side.
         options: the task's settings of the kind, typed by Kind.Options.
+        task: its name, for models that keep something for each task.
     """
 
     kind: Kind
@@ -29,6 +30,7 @@ class Examples:
     score_range: tuple[float, float] | None = None
     side: Mapping[str, pa.Table] = field(default_factory=dict)
     options: Any = None
+    task: str = ""
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ pair      two texts, each read by itself
 choice    a list of a text and the options that may follow it
 none      no text is read
 """
-Target = Literal["class", "classes", "score", "vector", "ranking", "choice"]
+Target = Literal["class", "classes", "score", "vector", "ranking", "choice", "text"]
 """What a model answers for each target:
 
 class    probabilities of classes, [n_targets, n_outputs], summing to 1
@@ -33,6 +33,7 @@ score    a number on a scale, [n_targets, 1]
 vector   several numbers (a forecast), [n_targets, n_outputs]
 ranking  the best outputs in order, as their numbers, int64 [n_targets, k], -1 where there are no more
 choice   the probability of each option of the row itself, [n_targets, n_outputs]
+text     a text, objects [n_targets, 1]
 """
 
 
@@ -117,7 +118,7 @@ class Kind(Protocol):
 
         Classes are int64 [n_targets]: index into `outputs(labels)`, IGNORED where the gold label is outside of them.
         Sets of classes are int8 [n_targets, n_outputs], scores float64 [n_targets], vectors float64
-        [n_targets, n_outputs], ranked items and options of their own int64 [n_targets].
+        [n_targets, n_outputs], ranked items and options of their own int64 [n_targets], texts objects [n_targets].
         """
 
     @classmethod

@@ -35,9 +35,11 @@ LABELS = {
     "sequential-recommendation": (),
     "sampled-recommendation": (),
     "retrieval": (),
+    "text-generation": (),
 }
 DESCRIBE = {"coverage@10", "novelty@10", "popularity_bias@10"}
 """What kind of items is recommended: finding the right ones is not the end of their range."""
+OWN_INTERVALS = {"accuracy", "subset_accuracy", "coverage@10", "exact_match", "numeric_match"}
 KIND_OF = {name: kind for name, metric in METRICS.items() for kind in LABELS if kind in metric.kinds}
 """Preferences of language models have tests of their own: tests/models/test_language_models.py."""
 
@@ -64,6 +66,10 @@ def predictions(kind: str, n: int = 80, wrong: float = 0.25, seed: int = 0) -> p
         scores = 0.4 * rng.random((n, len(labels))) + 0.5 * (guess[:, None] == np.array(labels))
         columns = {"gold": gold.tolist(), "prediction": guess.tolist(), "scores": scores.tolist()}
         return pa.table(columns | {"author": author})
+    if kind == "text-generation":
+        texts = [f"{' '.join(rng.choice(list('abcdefgh'), 6))} is {rng.integers(1000)}" for _ in range(2 * n)]
+        guess = np.where(rng.random(n) < wrong, texts[n:], texts[:n])
+        return pa.table({"gold": [[text] for text in texts[:n]], "prediction": guess.tolist(), "author": author})
     if kind in ("time-series-forecasting", "trajectory-forecasting", "imitation-control"):
         true = rng.uniform(0, 5, (n, 4 if kind.startswith("trajectory") else 6))
         vectors = {"gold": true.tolist(), "prediction": (true + wrong * rng.normal(size=true.shape)).tolist()}
@@ -221,9 +227,7 @@ def test_the_other_metrics_say_how_their_interval_was_found(kind: str) -> None:
     metrics = all_metrics(kind)
     for key, method in ((None, "bootstrap"), ("author", "cluster-bootstrap")):
         rows = quality(predictions(kind), metrics, LABELS[kind], key)
-        assert {row.interval for row in rows if row.metric not in ("accuracy", "subset_accuracy", "coverage@10")} <= {
-            method
-        }
+        assert {row.interval for row in rows if row.metric not in OWN_INTERVALS} <= {method}
 
 
 def test_n_is_the_number_of_examples_and_the_support_of_a_label() -> None:

@@ -10,8 +10,11 @@ from fmbench.data.dataset import Dataset, at_hand, load_dataset
 from fmbench.errors import InputError
 from fmbench.registry import KINDS
 from fmbench.run.check import check_suite
+from fmbench.run.execute import execute
+from fmbench.run.progress import Silent
+from fmbench.run.store import Store
 from fmbench.suite.loader import load_suite
-from fmbench.suite.plan import plan
+from fmbench.suite.plan import Selection, plan
 
 LIKELIHOODS = ("crows-pairs", "winobias", "winogender")
 """See test_likelihood_suites.py."""
@@ -58,6 +61,10 @@ ROWS = {
     "metro-series": (2673, 123, 295),
     "traffic-speed": (49266, 2691, 6831),
     "comma-speed": (2926, 81, 204),
+    "dialogsum": (450, 50, 500),
+    "gsm8k": (6726, 747, 1319),
+    "multi30k-de": (913, 101, 1000),
+    "multi30k-fr": (913, 101, 1000),
     "eth-ucy-eth": (28742, 5165, 2313),
     "eth-ucy-hotel": (29357, 5750, 1053),
     "eth-ucy-univ": (10043, 3417, 24334),
@@ -128,3 +135,31 @@ def test_the_validation_split_of_banking77_has_every_intent(path: Path, read: Da
     assert len(read.labels) == 77
     assert all(set(labels) == set(read.labels) for labels in intents.values())
     assert read.notes[0] == "validation cut from train: 10% of the rows, stratified, seed 0"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("path", [FOLDER / "dialogsum.yaml", FOLDER / "gsm8k.yaml"], ids=["dialogsum", "gsm8k"])
+def test_published_answers_reach_the_published_scores(
+    path: Path, public_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The numbers of the sources of both sets, to the last digit; see docs/text-generation.md."""
+    published = {
+        "bart-large (published)": {"rouge1_stem": 45.91, "rouge2_stem": 21.32, "rougel_stem": 38.71,
+                                   "rouge1": 43.85, "rouge2": 20.08, "rougel": 37.24},
+        "gpt3-6b (published)": {"numeric_match": 21.7},
+        "gpt3-6b-verifier (published)": {"numeric_match": 39.0},
+        "gpt3-175b (published)": {"numeric_match": 34.7},
+        "gpt3-175b-verifier (published)": {"numeric_match": 56.3},
+    }  # fmt: skip
+    monkeypatch.setenv("FMBENCH_DATA", str(public_data))
+    suite = load_suite(path)
+    stored = [model.name for model in suite.models if model.spec.loader == "outputs"]
+    cells = plan(suite, Selection(models=stored, seeds=[0]))
+    outcome = execute(suite, cells, Store(tmp_path / "reports"), {}, Silent(), "cpu")
+    assert len(outcome.results) == len(stored) > 0
+    for _, result in outcome.results:
+        assert result.status == "ok", result.error
+        for metric, expected in published[result.model].items():
+            row = result.find(metric)
+            assert row is not None and row.value is not None
+            assert abs(100 * row.value - expected) <= (0.005 if metric.startswith("rouge") else 0.05), metric

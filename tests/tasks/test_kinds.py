@@ -169,6 +169,21 @@ SAMPLES = {
             (("a", 7, ""), "worse is not a string"),
         ],
     ),
+    "text-generation": Sample(
+        columns={"text": ["Wie?", "zwei", "3"], "references": ["How?", ["two", "2"], '["three", "iii"]']},
+        labels=(),
+        fewer=(),
+        ignored=[],
+        nothing_to_learn={},
+        wrong=[
+            (("", "a"), "the text is empty"),
+            ((7, "a"), "the text is not a string"),
+            (("a", ""), "the reference is empty"),
+            (("a", []), "the reference is empty"),
+            (("a", ["b", " "]), "references must be a text or a list of texts that are not empty, got list"),
+            (("a", 7), "references must be a text or a list of texts that are not empty, got int"),
+        ],
+    ),
 }
 every_kind = pytest.mark.parametrize("name", SAMPLES)
 every_kind_of_classes = pytest.mark.parametrize("name", [name for name in SAMPLES if KINDS[name].target == "class"])
@@ -188,6 +203,8 @@ def certain(kind: Kind, table: pa.Table, labels: tuple[str, ...]) -> np.ndarray:
     targets = kind.targets(table, labels)
     if kind.target in ("score", "classes"):
         return targets.reshape(len(targets), -1)
+    if kind.target == "text":
+        return targets
     return one_hot(targets, len(kind.outputs(labels)))
 
 
@@ -235,10 +252,11 @@ def test_certain_scores_of_the_targets_decode_to_the_gold(name: str) -> None:
         assert targets.dtype == np.int64
         assert targets.min() >= 0 and targets.max() < len(outputs) == len(set(outputs))
     else:
-        assert targets.dtype == np.float64
+        assert targets.dtype == (object if kind.target == "text" else np.float64)
         assert len(outputs) == 1
     prediction, stored = kind.decode(certain(kind, table, labels), table, labels)
-    assert prediction.to_pylist() == table[kind.label_field].to_pylist()
+    gold = table[kind.label_field].to_pylist()
+    assert prediction.to_pylist() == ([texts[0] for texts in gold] if kind.target == "text" else gold)
     assert len(prediction) == len(stored) == len(table)
 
 
@@ -296,6 +314,7 @@ def test_strata_name_one_stratum_a_row(name: str) -> None:
         "multiple-choice": ["B", "C", "A"],
         "rating-prediction": ["3.5", "1", "2.25", "5"],
         "minimal-pairs": ["better", "better"],
+        "text-generation": ["", "", ""],
     }
     assert strata == expected[name]
 
@@ -322,7 +341,9 @@ def test_the_table_of_predictions(name: str) -> None:
     found = predictions_table(kind, table, scores, labels)
     assert found.column_names == ["example_id", "perturbation", "severity", "gold", "prediction", "scores", "author"]
     assert found["example_id"].to_pylist() == table["id"].to_pylist()
-    assert found["gold"].to_pylist() == found["prediction"].to_pylist() == table[kind.label_field].to_pylist()
+    gold = table[kind.label_field].to_pylist()
+    assert found["gold"].to_pylist() == gold
+    assert found["prediction"].to_pylist() == ([texts[0] for texts in gold] if kind.target == "text" else gold)
     assert set(found["perturbation"].to_pylist()) == {""}
     assert set(found["severity"].to_pylist()) == {0}
     typos = predictions_table(kind, table, scores, labels, "typos", 3)
