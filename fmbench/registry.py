@@ -139,6 +139,7 @@ FORMATS = Registry(
         "image-folder": "fmbench.data.media:read_image_folder",
         "wav-folder": "fmbench.data.media:read_wav_folder",
         "idx": "fmbench.data.media:read_idx",
+        "sprite": "fmbench.data.sprites:read_sprite",
         "winobias": "fmbench.data.pronoun_formats:read_winobias",
         "winogender": "fmbench.data.pronoun_formats:read_winogender",
     },
