@@ -49,8 +49,9 @@ QUICK: dict[str, dict[str, Any]] = {"finetune": {"epochs": 4, "batch_size": 8, "
 CHANCE = {"majority", "random-ranking"}
 PERSONAL = {"popularity"}
 """Says the same to all, so that it may miss what is plain from a history."""
-FILES = {"ncf"}
-"""Needs weights that are nowhere but in a folder of public data: tests/models/test_recommenders.py."""
+ELSEWHERE = {"ncf", "vader"}
+"""Needs weights of a folder of public data, and a lexicon that learns nothing: tests/models/test_recommenders.py and
+test_vader.py."""
 PAIRS = [
     (adaptation, loader, kind)
     for adaptation, owner in ADAPTATIONS.items()
@@ -213,7 +214,7 @@ def test_every_loader_meets_some_adaptation_and_every_adaptation_some_loader() -
 
 @pytest.mark.parametrize(
     ("adaptation", "loader", "kind"),
-    [pair for pair in PAIRS if pair[1] not in FILES and LOADERS[pair[1]].provides != "lm"],
+    [pair for pair in PAIRS if pair[1] not in ELSEWHERE and LOADERS[pair[1]].provides != "lm"],
 )
 def test_it_learns_a_tiny_task(adaptation: str, loader: str, kind: str, tmp_path: Path) -> None:
     data, owner = examples(kind), ADAPTATIONS[adaptation]
@@ -418,6 +419,20 @@ def test_cached_scores_are_those_of_the_predictor_and_its_work_is_counted(
     if adaptation == "finetune":
         assert fitted.work.flops == pytest.approx(3 * work.flops)
         assert fitted.work_seconds > 0
+
+
+def test_a_probe_that_learns_from_few_targets_of_a_class(tmp_path: Path) -> None:
+    data = examples("text-classification")
+
+    def scores(per_class: int | None, seed: int) -> np.ndarray:
+        settings = Probe.Settings(layers=[-1], C=[1.0], per_class=per_class)
+        fitted = Probe.fit(load("encoder"), data, settings, context(data, tmp_path, seed))
+        return np.asarray(fitted.predictor.predict(data.inputs(data.train)))
+
+    everything = scores(None, 0)
+    np.testing.assert_allclose(scores(16, 1), everything, atol=1e-6)
+    assert np.abs(scores(1, 0) - everything).max() > 0.01
+    assert np.abs(scores(1, 0) - scores(1, 1)).max() > 1e-4
 
 
 def test_the_few_shot_curve_rises_from_one_pass(tmp_path: Path) -> None:
