@@ -186,6 +186,7 @@ LOADERS = Registry(
         "lag-boosting": "fmbench.models.classical.series:LagBoosting",
         "constant-velocity": "fmbench.models.classical.paths:ConstantVelocity",
         "linear-path": "fmbench.models.classical.paths:LinearPath",
+        "vader": "fmbench.models.classical.vader:Vader",
         "bilstm": "fmbench.models.scratch:BiLSTM",
         "cnn": "fmbench.models.scratch:CNN",
         "transformer": "fmbench.models.scratch:Transformer",
