@@ -64,36 +64,20 @@ def json_lines(path: Path, wanted: Wanted, found: Findings) -> Iterator[tuple[in
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = STRICT.decode(line)
             if "\\u" in line:
                 json.dumps(value, ensure_ascii=False).encode()
-            twice = repeated(value, line, _past_blanks(line, 0), len(line))
+        except KeyTwice as error:
+            found.add(Problem(_stands_twice(error.key), Place(str(path), number)))
+            continue
         except (ValueError, RecursionError) as error:
             column = error.colno if isinstance(error, json.JSONDecodeError) else None
             found.add(Problem(f"not valid JSON: {_reason(error)}", Place(str(path), number, column)))
             continue
-        if twice is not None:
-            found.add(Problem(_stands_twice(twice), Place(str(path), number)))
-            continue
         yield number, value, len(line)
 
 
-def repeated(value: Any, content: str, start: int, end: int) -> str | None:
-    """A key that stands twice in one object of the JSON `content[start:end]`, whose value is `value`; or None.
-
-    No key is without a colon: if there are just as many colons as the outermost object has different keys, each stands
-    there once and no value holds another object. Otherwise the text is parsed again, with an eye on the keys.
-    """
-    if content.count(":", start, end) == (len(value) if isinstance(value, dict) else 0):
-        return None
-    try:
-        _EACH_KEY_ONCE(content, start)
-    except _KeyTwice as error:
-        return error.key
-    return None
-
-
-class _KeyTwice(Exception):
+class KeyTwice(Exception):
     """A key stands twice in one object, the second time at the position `at` where that is known."""
 
     def __init__(self, key: str, at: int = 0) -> None:
@@ -107,12 +91,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise _KeyTwice(name)
+                raise KeyTwice(name)
             seen.add(name)
     return found
 
 
-_EACH_KEY_ONCE = json.JSONDecoder(object_pairs_hook=_once).raw_decode
+STRICT = json.JSONDecoder(object_pairs_hook=_once)
+"""Raises KeyTwice where json.loads would keep the last of two values in silence."""
 
 
 def _stands_twice(key: str) -> str:
@@ -141,7 +126,7 @@ def read_json(path: Path, wanted: Wanted) -> Rows:
     try:
         json.dumps(json.loads(content), ensure_ascii=False).encode()
         items = list(_items(content, wanted.within))
-    except _KeyTwice as error:
+    except KeyTwice as error:
         raise InputError(Problem(_stands_twice(error.key), Place(str(path), place.line(error.at)))) from None
     except (ValueError, RecursionError) as error:
         line, column = (error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else (None, None)
@@ -177,14 +162,11 @@ class _Lines:
 def json_value(path: Path) -> Any:
     """The value of a JSON file. Raises InputError if it is none."""
     try:
-        content = text(path, "utf-8")
-        value = json.loads(content)
-        twice = repeated(value, content, _past_blanks(content, 0), len(content))
+        return STRICT.decode(text(path, "utf-8"))
+    except KeyTwice as error:
+        raise InputError(Problem(_stands_twice(error.key), Place(str(path)))) from None
     except (ValueError, RecursionError) as error:
         raise InputError(Problem(f"not valid JSON: {_reason(error)}", Place(str(path)))) from None
-    if twice is not None:
-        raise InputError(Problem(_stands_twice(twice), Place(str(path))))
-    return value
 
 
 def _record(value: Any) -> Any:
@@ -193,7 +175,7 @@ def _record(value: Any) -> Any:
 
 
 def _opened(content: str, key: str) -> int:
-    """Where the value of `key` begins in the outermost object. Raises JSONDecodeError if there is none, _KeyTwice."""
+    """Where the value of `key` begins in the outermost object. Raises JSONDecodeError if there is none, KeyTwice."""
     decode = json.JSONDecoder().raw_decode
     at = _past_blanks(content, 0)
     places: dict[str, int] = {}
@@ -202,7 +184,7 @@ def _opened(content: str, key: str) -> int:
         while content[at] != "}":
             name, after = decode(content, at)
             if name in places:
-                raise _KeyTwice(name, at)
+                raise KeyTwice(name, at)
             places[name] = _past_blanks(content, _past_blanks(content, after) + 1)
             _, at = decode(content, places[name])
             at = _past_blanks(content, at)
@@ -215,7 +197,7 @@ def _opened(content: str, key: str) -> int:
 
 def _items(content: str, within: str | None = None) -> Iterator[tuple[int, str | None, Any, str | None]]:
     """(position, key, value, key that stands twice in it) of what is in the outermost list or object of a valid JSON
-    text; keys of a list are None. Raises JSONDecodeError if it is neither, _KeyTwice."""
+    text; keys of a list are None. Raises JSONDecodeError if it is neither, KeyTwice."""
     decode = json.JSONDecoder().raw_decode
     at = _opened(content, within) if within is not None else _past_blanks(content, 0)
     keyed = content[at] == "{"
@@ -227,9 +209,13 @@ def _items(content: str, within: str | None = None) -> Iterator[tuple[int, str |
         if keyed:
             key, at = decode(content, at)
             at = _past_blanks(content, _past_blanks(content, at) + 1)
-        begin = at
-        value, at = decode(content, begin)
-        yield start, key, value, repeated(value, content, begin, at)
+        repeats = None
+        try:
+            value, at = STRICT.raw_decode(content, at)
+        except KeyTwice as error:
+            repeats = error.key
+            value, at = decode(content, at)
+        yield start, key, value, repeats
         at = _past_blanks(content, at)
         at = _past_blanks(content, at + 1) if content[at] == "," else at
 
