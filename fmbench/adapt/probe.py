@@ -30,7 +30,7 @@ class Probe:
 
     The validation rows choose the layer (at the middle strength), then the strength. All layers come from one forward
     pass, shared by all seeds and settings. The regression itself has no randomness, so seeds agree and share it too;
-    only the rows of the few-shot curve are drawn by the seed.
+    only the rows of the few-shot curve, and of `per_class`, are drawn by the seed.
     """
 
     version: ClassVar[int] = 2
@@ -59,6 +59,9 @@ class Probe:
         shots: list[Annotated[int, Field(ge=1)]] = Field(
             default=[], description="targets a class for the few-shot curve: the validation score with that many"
         )
+        per_class: int | None = Field(
+            default=None, ge=1, description="targets a class that it learns from, drawn by the seed; else all of train"
+        )
 
     @staticmethod
     def fit(model: Encoder | MediaEncoder, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
@@ -73,9 +76,10 @@ class Probe:
         train = encoder.layers(data.inputs(data.train), context.cache)
         validation = encoder.layers(data.inputs(data.validation), context.cache)
         targets = data.targets(data.train)
-        part = _selection_part(len(targets))
-
         everything = np.arange(len(targets))
+        if settings.per_class is not None:
+            everything = few_shots(targets, settings.per_class, context.seed)
+        part = everything[_selection_part(len(everything))]
 
         def fit(layer: int, rows: np.ndarray, strength: float) -> LinearHead:
             features = train.arrays[layer][rows], targets[rows]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -65,6 +65,10 @@ class Layout(Spec):
         default=None, description="image-folder, wav-folder: csv or tsv file inside, * allowed, that names the files"
     )
     characters: bool = Field(default=False, description="span-jsonl: whether every character is a token")
+    tile: list[Annotated[int, Field(ge=1)]] | None = Field(
+        default=None, min_length=2, max_length=2, description="sprite: height and width of one image, in pixels"
+    )
+    label_rows: int = Field(default=1, ge=1, description="sprite: how many rows of the grid have the same label")
 
     @field_validator("format")
     @classmethod
@@ -205,6 +209,8 @@ def wanted_of(layout: Layout, asked: Asked) -> Wanted:
         pattern=layout.pattern,
         table=layout.table,
         characters=layout.characters,
+        tile=None if layout.tile is None else (layout.tile[0], layout.tile[1]),
+        label_rows=layout.label_rows,
     )
 
 

@@ -41,6 +41,7 @@ class Wanted:
         drop: columns that `gather` leaves out.
         pattern, table: how folders of files tell their columns, see fmbench.data.media.
         characters: whether every character is a token, where a format cuts texts into tokens.
+        tile, label_rows: how a sprite is cut, see fmbench.data.sprites.
         within: where the rows stand in the file: a key of a JSON object, the tag of an XML element; or None.
     """
 
@@ -56,6 +57,8 @@ class Wanted:
     table: str | None = None
     characters: bool = False
     within: str | None = None
+    tile: tuple[int, int] | None = None
+    label_rows: int = 1
 
     @property
     def plain(self) -> list[str]:

@@ -64,14 +64,44 @@ def json_lines(path: Path, wanted: Wanted, found: Findings) -> Iterator[tuple[in
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = STRICT.decode(line)
             if "\\u" in line:
                 json.dumps(value, ensure_ascii=False).encode()
+        except KeyTwice as error:
+            found.add(Problem(_stands_twice(error.key), Place(str(path), number)))
+            continue
         except (ValueError, RecursionError) as error:
             column = error.colno if isinstance(error, json.JSONDecodeError) else None
             found.add(Problem(f"not valid JSON: {_reason(error)}", Place(str(path), number, column)))
             continue
         yield number, value, len(line)
+
+
+class KeyTwice(Exception):
+    """A key stands twice in one object, the second time at the position `at` where that is known."""
+
+    def __init__(self, key: str, at: int = 0) -> None:
+        super().__init__(key)
+        self.key, self.at = key, at
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise KeyTwice(name)
+            seen.add(name)
+    return found
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=_once)
+"""Raises KeyTwice where json.loads would keep the last of two values in silence."""
+
+
+def _stands_twice(key: str) -> str:
+    return f"the key {key!r} stands twice in one object"
 
 
 def _jsonl(path: Path, wanted: Wanted, most: float) -> Iterator[Rows]:
@@ -96,17 +126,21 @@ def read_json(path: Path, wanted: Wanted) -> Rows:
     try:
         json.dumps(json.loads(content), ensure_ascii=False).encode()
         items = list(_items(content, wanted.within))
+    except KeyTwice as error:
+        raise InputError(Problem(_stands_twice(error.key), Place(str(path), place.line(error.at)))) from None
     except (ValueError, RecursionError) as error:
         line, column = (error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else (None, None)
         raise InputError(Problem(f"not valid JSON: {_reason(error)}", Place(str(path), line, column))) from None
-    names = [key for _, key, _ in items if key is not None]
+    names = [key for _, key, _, _ in items if key is not None]
     twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-    for at, key, value in items:
+    for at, key, value, repeats in items:
         if key is not None and not isinstance(value, dict):
             what = f"the value of {key!r} is no object: a list of objects, or id -> object, is expected"
             records.found.add(Problem(what, Place(str(path), place.line(at))))
         elif key in twice:
             records.found.add(Problem(f"the key {key!r} stands twice", Place(str(path), place.line(at))))
+        elif repeats is not None:
+            records.found.add(Problem(_stands_twice(repeats), Place(str(path), place.line(at))))
         else:
             records.add({"id": key, **value} if key is not None else _record(value), place.line(at), 0)
     records.found.raise_any()
@@ -128,8 +162,10 @@ class _Lines:
 def json_value(path: Path) -> Any:
     """The value of a JSON file. Raises InputError if it is none."""
     try:
-        return json.loads(text(path, "utf-8"))
-    except ValueError as error:
+        return STRICT.decode(text(path, "utf-8"))
+    except KeyTwice as error:
+        raise InputError(Problem(_stands_twice(error.key), Place(str(path)))) from None
+    except (ValueError, RecursionError) as error:
         raise InputError(Problem(f"not valid JSON: {_reason(error)}", Place(str(path)))) from None
 
 
@@ -139,28 +175,29 @@ def _record(value: Any) -> Any:
 
 
 def _opened(content: str, key: str) -> int:
-    """Where the value of `key` begins in the outermost object. Raises JSONDecodeError if there is none."""
+    """Where the value of `key` begins in the outermost object. Raises JSONDecodeError if there is none, KeyTwice."""
     decode = json.JSONDecoder().raw_decode
     at = _past_blanks(content, 0)
-    keys = []
+    places: dict[str, int] = {}
     if content[at] == "{":
         at = _past_blanks(content, at + 1)
         while content[at] != "}":
-            name, at = decode(content, at)
-            at = _past_blanks(content, _past_blanks(content, at) + 1)
-            if name == key:
-                return at
-            keys.append(str(name))
-            _, at = decode(content, at)
+            name, after = decode(content, at)
+            if name in places:
+                raise KeyTwice(name, at)
+            places[name] = _past_blanks(content, _past_blanks(content, after) + 1)
+            _, at = decode(content, places[name])
             at = _past_blanks(content, at)
             at = _past_blanks(content, at + 1) if content[at] == "," else at
-    known = f" (the keys are {', '.join(keys[:20])})" if keys else ""
+    if key in places:
+        return places[key]
+    known = f" (the keys are {', '.join(list(places)[:20])})" if places else ""
     raise json.JSONDecodeError(f"no key {key!r} to look within{known}", content, 0)
 
 
-def _items(content: str, within: str | None = None) -> Iterator[tuple[int, str | None, Any]]:
-    """(position, key, value) of what stands in the outermost list or object of a valid JSON text; keys of a list are
-    None. Raises JSONDecodeError if it is neither."""
+def _items(content: str, within: str | None = None) -> Iterator[tuple[int, str | None, Any, str | None]]:
+    """(position, key, value, key that stands twice in it) of what is in the outermost list or object of a valid JSON
+    text; keys of a list are None. Raises JSONDecodeError if it is neither, KeyTwice."""
     decode = json.JSONDecoder().raw_decode
     at = _opened(content, within) if within is not None else _past_blanks(content, 0)
     keyed = content[at] == "{"
@@ -172,8 +209,13 @@ def _items(content: str, within: str | None = None) -> Iterator[tuple[int, str |
         if keyed:
             key, at = decode(content, at)
             at = _past_blanks(content, _past_blanks(content, at) + 1)
-        value, at = decode(content, at)
-        yield start, key, value
+        repeats = None
+        try:
+            value, at = STRICT.raw_decode(content, at)
+        except KeyTwice as error:
+            repeats = error.key
+            value, at = decode(content, at)
+        yield start, key, value, repeats
         at = _past_blanks(content, at)
         at = _past_blanks(content, at + 1) if content[at] == "," else at
 

@@ -42,7 +42,7 @@ class Lines:
                 what = f"{len(texts):,} lines, but {files[first].name} has {n:,}"
                 found.add(Problem(what, Place(str(files[name]))))
         found.raise_any()
-        return Rows({**columns}, str(path), range(1, n + 1))
+        return Rows({**columns}, str(path), lines=range(1, n + 1))
 
 
 def _texts(file: Path, wanted: Wanted) -> list[str]:

@@ -44,8 +44,9 @@ QUICK: dict[str, dict[str, Any]] = {"finetune": {"epochs": 4, "batch_size": 8, "
 CHANCE = {"majority", "random-ranking"}
 PERSONAL = {"popularity"}
 """Says the same to all, so that it may miss what is plain from a history."""
-FILES = {"ncf", "outputs"}
-"""Needs weights that are nowhere but in a folder of public data: tests/models/test_recommenders.py."""
+ELSEWHERE = {"ncf", "vader", "outputs"}
+"""Need weights of a folder of public data, a lexicon or stored outputs: test_recommenders.py, test_vader.py and
+test_stored_answers.py."""
 PAIRS = [
     (adaptation, loader, kind)
     for adaptation, owner in ADAPTATIONS.items()
@@ -213,7 +214,7 @@ def test_every_loader_meets_some_adaptation_and_every_adaptation_some_loader() -
 
 @pytest.mark.parametrize(
     ("adaptation", "loader", "kind"),
-    [pair for pair in PAIRS if pair[1] not in FILES and LOADERS[pair[1]].provides != "lm"],
+    [pair for pair in PAIRS if pair[1] not in ELSEWHERE and LOADERS[pair[1]].provides != "lm"],
 )
 def test_it_learns_a_tiny_task(adaptation: str, loader: str, kind: str, tmp_path: Path) -> None:
     data, owner = examples(kind), ADAPTATIONS[adaptation]

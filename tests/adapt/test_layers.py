@@ -178,3 +178,17 @@ def test_the_few_shot_curve_rises_from_one_pass(tmp_path: Path) -> None:
     rows = few_shots(np.array([0, 0, 1, IGNORED, 1, 1, 2]), 2, seed=0)
     assert np.array([0, 0, 1, IGNORED, 1, 1, 2])[rows].tolist() == [0, 0, 1, 1, 2]
     assert few_shots(np.arange(100) % 2, 3, seed=0).tolist() != few_shots(np.arange(100) % 2, 3, seed=1).tolist()
+
+
+def test_a_probe_that_learns_from_few_targets_of_a_class(tmp_path: Path) -> None:
+    data = examples("text-classification")
+
+    def scores(per_class: int | None, seed: int) -> np.ndarray:
+        settings = Probe.Settings(layers=[-1], C=[1.0], per_class=per_class)
+        fitted = Probe.fit(load("encoder"), data, settings, context(data, tmp_path, seed))
+        return np.asarray(fitted.predictor.predict(data.inputs(data.train)))
+
+    everything = scores(None, 0)
+    np.testing.assert_allclose(scores(16, 1), everything, atol=1e-6)
+    assert np.abs(scores(1, 0) - everything).max() > 0.01
+    assert np.abs(scores(1, 0) - scores(1, 1)).max() > 1e-4

@@ -118,6 +118,10 @@ def test_pixels_and_even_light() -> None:
     assert pixels([image]) == pytest.approx(np.array([[0, 0.2, 0.4, 1]]))
     darker = (image // 3).astype(np.uint8)
     assert evenly_lit([image]) == pytest.approx(evenly_lit([darker]), abs=1e-4)
+    lit = np.concatenate([image, image, image], axis=2)
+    warm = (lit // [1, 3, 51]).astype(np.uint8)
+    assert evenly_lit([lit], by_channel=True) == pytest.approx(evenly_lit([warm], by_channel=True), abs=1e-3)
+    assert np.abs(evenly_lit([lit]) - evenly_lit([warm])).max() > 0.5
     assert stack_of_images([image, image]).array.shape == (2, 1, 2, 2)
 
 

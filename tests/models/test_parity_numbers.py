@@ -13,8 +13,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from fmbench.data.dataset import Dataset, load_dataset
+from fmbench.data.files import Files
+from fmbench.data.rows import Asked
 from fmbench.models.classical.group_mean import GroupMean
-from fmbench.models.classical.paths import LinearPath
+from fmbench.models.classical.paths import ConstantVelocity, LinearPath
 from fmbench.models.classical.series import Naive
 from fmbench.models.classical.tables import TableLogreg
 from fmbench.registry import KINDS, METRICS
@@ -91,6 +93,29 @@ def test_means_of_the_last_fifth_of_time(suite: str, by: list[str], of_mean: flo
         assert reached["r2"] == pytest.approx(0.936, abs=5e-4)
 
 
+@pytest.mark.parametrize(("suite", "share"), [("german-credit", 0.700), ("credit-card-default", 0.779)])
+def test_the_majority_of_tables(suite: str, share: float) -> None:
+    data = load_dataset(task(suite))
+    labels = pa.concat_tables([data.train, data.validation, data.test])["label"].to_pylist()
+    assert max(map(labels.count, data.labels)) / len(labels) == pytest.approx(share, abs=5e-4)
+
+
+@pytest.mark.parametrize(("encoder", "pearson"), [("elmo", 0.464), ("bert", 0.250), ("gpt", 0.127), ("gpt2", 0.059)])
+def test_cosines_that_come_with_mohlers_answers(encoder: str, pearson: float) -> None:
+    """The file has the cosines of four encoders, in 2,278 rows and one empty one."""
+    columns = {"gold": "score_avg", "prediction": f"{encoder}_similarity_score"}
+    layout = Files.Spec(
+        files={"train": "$FMBENCH_DATA/mohler-asag/answers_with_similarity_score.csv.gz"}, columns=columns
+    )
+    (rows,) = Files.read(layout, Path(), Asked(("gold", "prediction"), ())).splits["train"]
+    pairs = [(float(a), float(b)) for a, b in zip(rows.columns["gold"], rows.columns["prediction"], strict=True) if a]
+    assert (len(rows), len(pairs)) == (2279, 2278)
+    gold, prediction = zip(*pairs, strict=True)
+    metric = METRICS["pearson"]
+    table = pa.table({"gold": gold, "prediction": prediction})
+    assert metric.score(metric.statistics(table, ())) == pytest.approx(pearson, abs=5e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("steps", "mae", "rmse"), [(3, 3.54, 6.40), (6, 4.34, 8.17), (12, 5.77, 10.86)])
 def test_persistence_of_traffic_speeds(steps: int, mae: float, rmse: float) -> None:
@@ -121,6 +146,15 @@ def test_persistence_of_a_cars_speed() -> None:
     assert ((past[:, 0] - past[:, 0].mean()) ** 2).mean() == pytest.approx(67.3, abs=0.3)
 
 
+def path_errors(loader: type[Any], scene: int) -> tuple[float, float]:
+    """ADE and FDE of a model that learns nothing, in metres over the 12 steps."""
+    of = task("eth-ucy", scene)
+    data = load_dataset(of)
+    fitted = loader(None).fit(examples(of, data, data.train, data.validation), 0)
+    found = errors(of, data, fitted.predict(KINDS[of.spec.kind].inputs(data.test)))
+    return found["ade"], found["fde"]
+
+
 @pytest.mark.parametrize(
     ("scene", "published", "reached"),
     [(1, (0.39, 0.72), (0.258, 0.470)), (3, (0.62, 1.21), (0.612, 1.196))],
@@ -130,10 +164,20 @@ def test_straight_lines_of_pedestrians(
     scene: int, published: tuple[float, float], reached: tuple[float, float]
 ) -> None:
     """Zara 1 is as in Social GAN (2018, table 1); hotel is not, see docs/parity."""
-    of = task("eth-ucy", scene)
-    data = load_dataset(of)
-    fitted = LinearPath(None).fit(examples(of, data, data.train, data.validation), 0)
-    found = errors(of, data, fitted.predict(KINDS[of.spec.kind].inputs(data.test)))
-    assert (found["ade"], found["fde"]) == pytest.approx(reached, abs=1e-3)
+    found = path_errors(LinearPath, scene)
+    assert found == pytest.approx(reached, abs=1e-3)
     if scene == 3:
-        assert (found["ade"], found["fde"]) == pytest.approx(published, abs=0.02)
+        assert found == pytest.approx(published, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("scene", "published"),
+    [
+        pytest.param(2, 0.52, id="univ"),
+        pytest.param(3, 0.43, id="zara1"),
+        pytest.param(4, 0.32, id="zara2"),
+    ],
+)
+def test_constant_velocity_of_pedestrians(scene: int, published: float) -> None:
+    """ADE of Scholler et al. (2020, RA-L 5), to the digits given."""
+    assert path_errors(ConstantVelocity, scene)[0] == pytest.approx(published, abs=5e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -22,10 +23,12 @@ def pixels(images: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack([np.asarray(image).ravel() for image in images]) / 255
 
 
-def evenly_lit(images: Sequence[np.ndarray]) -> np.ndarray:
-    """The same with the mean 0 and the deviation 1 in every image, float64 [n, height * width * channels]."""
-    x = pixels(images)
-    return (x - x.mean(axis=1, keepdims=True)) / (x.std(axis=1, keepdims=True) + 1e-6)
+def evenly_lit(images: Sequence[np.ndarray], by_channel: bool = False) -> np.ndarray:
+    """The same with the mean 0 and the deviation 1 in every image, or every channel of it."""
+    axis = (1, 2) if by_channel else (1, 2, 3)
+    x = np.stack(list(images)) / 255
+    even = (x - x.mean(axis=axis, keepdims=True)) / (x.std(axis=axis, keepdims=True) + 1e-6)
+    return np.asarray(even.reshape(len(even), -1))
 
 
 class _Baseline(Classical):
@@ -45,13 +48,15 @@ class PixelLogreg(_Baseline):
         even_light: bool = Field(
             default=False, description="take each image's mean from it and divide by its deviation, for photographs"
         )
+        by_channel: bool = Field(default=False, description="even_light for red, green and blue each on its own")
 
     def fit(self, data: Examples, seed: int) -> FittedOnArrays:
         from sklearn.linear_model import LogisticRegression
 
-        features = evenly_lit if self.settings.even_light else pixels
+        own = self.settings
+        features = partial(evenly_lit, by_channel=own.by_channel) if own.even_light else pixels
         x, y = training(data, features)
-        regression = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
+        regression = LogisticRegression(C=own.C, max_iter=own.max_iter)
         return FittedOnArrays(fitted_quietly(regression, x, y), features, len(data.outputs))
 
 
