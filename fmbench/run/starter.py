@@ -15,7 +15,10 @@ from fmbench.errors import InputError, Place, Problem, nearest, one_line
 from fmbench.suite.marks import plain_scalar
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "question", "title")
-LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "intent", "topic", "y", "rating", "stars")
+LABEL_NAMES = (
+    *("label", "class", "category", "target", "sentiment", "verdict"),
+    *("intent", "topic", "y", "rating", "stars"),
+)
 
 TEMPLATE = """\
 # A suite: models x tasks x adaptations x seeds, and what to measure.

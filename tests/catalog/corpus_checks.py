@@ -125,7 +125,7 @@ def leaks(corpus: Corpus, text: str) -> set[tuple[str, ...]]:
     return set(runs(text, 8) if chinese(corpus.task) else runs(words(text), 5))
 
 
-def near_duplicates(found: Sequence[str], at_least: float = 0.8) -> list[tuple[str, str]]:
+def near_duplicates(found: Sequence[str], at_least: float = 0.6) -> list[tuple[str, str]]:
     """Pairs of texts whose sets of 5-grams of characters are that similar (Jaccard)."""
     if len(found) < 2:
         return []

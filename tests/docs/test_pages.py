@@ -12,7 +12,7 @@ import typer
 from fmbench import catalog
 from fmbench.cli import app
 from fmbench.errors import InputError
-from fmbench.registry import ADAPTATIONS, KINDS, LOADERS
+from fmbench.registry import ADAPTATIONS, FORMATS, KINDS, LOADERS, SOURCES
 from fmbench.suite.loader import load_model, load_suite
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +54,13 @@ def test_the_table_says_what_a_kind_is(name: str) -> None:
         owner: Any = ADAPTATIONS[adaptation]
         fit = [one for one in LOADERS.values() if one.provides in owner.needs and name in one.kinds]
         assert fit and (owner.kinds is None or name in owner.kinds), adaptation
+
+
+def test_the_page_on_data_names_every_source_and_format() -> None:
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    first = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    listed = {name for cell in first for name in re.findall(r"`([\w-]+)", cell)}
+    assert {*SOURCES, *FORMATS} - listed == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
