@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.gate_quality import accuracy, entities, false_alarms
+from benchmarks.gate_quality import accuracy, entities, false_alarms, trained
 from benchmarks.gate_speed import PEERS, Record, alarms, ours
 from fmbench.gate.quality import compare
 
@@ -22,9 +22,18 @@ def test_simulated_losses_have_the_size_they_are_said_to_have() -> None:
 
 
 def test_a_few_simulated_reports_are_counted() -> None:
-    rate = false_alarms(2)
-    assert rate.trials == 2
-    assert rate.regressions + rate.passes <= 2
+    rates = false_alarms(2)
+    assert len(rates) == 7
+    for rate in rates:
+        assert rate.trials == 2
+        assert rate.regressions + rate.passes <= 2
+
+
+def test_unrelated_training_runs_have_the_noise_they_are_given() -> None:
+    pair = trained(np.random.default_rng(1), 4000, 200, 0.02, 0.01)
+    base, new = (np.array([run[:, 0, 0].mean() for run in side]) for side in (pair.base, pair.new))
+    assert base.mean() - new.mean() == pytest.approx(0.02, abs=0.005)
+    assert base.std(ddof=1) == pytest.approx((0.01**2 + 0.1525 / 4000) ** 0.5, rel=0.2)
 
 
 def test_peers_see_a_large_slowdown_and_none_in_equal_samples() -> None:
