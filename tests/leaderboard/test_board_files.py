@@ -321,3 +321,28 @@ def test_a_table_in_the_terminal_is_the_view(
     assert "no such file" in said("absent", code=2)
     empty = written(tmp_path, three=GOOD.replace("tiny", "absent"))[0]
     assert "`fmbench run suites/absent.yaml`" in said(str(empty), code=3)
+
+
+def test_one_cluster_alone_gives_no_interval(
+    tmp_path: Path,
+    result: Callable[..., Result],
+    predictions: Callable[..., pa.Table],
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    store = Store(tmp_path / "reports" / "tiny")
+    one = result("a", 0.7, suite="tiny", settings={"cluster_key": "patient"})
+    table = predictions(one)
+    store.save("task/a/fit/seed-0", one, table.append_column("patient", pa.array(["p"] * len(table))))
+    cell = {
+        "folder": "task/a/fit/seed-0",
+        "task": "task",
+        "task_version": 1,
+        "model": "a",
+        "adaptation": "fit",
+        "seed": 0,
+    }
+    store.write_plan({"suite": "tiny", "cells": [{**cell, "settings": one.settings}]})
+    (page,) = build_site(written(tmp_path, one=GOOD), tmp_path / "reports", tmp_path / "site", cells=False)
+    (row,) = json.loads((page.parent / "data" / "board.json").read_bytes())["rows"]
+    assert row["headline"] == [pytest.approx(0.4), None, None]
+    assert not [warning for warning in recwarn if warning.category is RuntimeWarning]
