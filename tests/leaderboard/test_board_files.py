@@ -16,6 +16,7 @@ from fmbench.cli import main
 from fmbench.errors import InputError, NothingMeasured
 from fmbench.leaderboard.build import build_site, build_suite_board
 from fmbench.leaderboard.serve import server
+from fmbench.leaderboard.sources import Stored, contributions_of
 from fmbench.leaderboard.spec import load_board
 from fmbench.leaderboard.verify import lines_of, verify_site
 from fmbench.run.result import Result
@@ -323,26 +324,14 @@ def test_a_table_in_the_terminal_is_the_view(
     assert "`fmbench run suites/absent.yaml`" in said(str(empty), code=3)
 
 
-def test_one_cluster_alone_gives_no_interval(
-    tmp_path: Path,
-    result: Callable[..., Result],
-    predictions: Callable[..., pa.Table],
-    recwarn: pytest.WarningsRecorder,
+@pytest.mark.parametrize(("patients", "units"), [("pppp", None), ("pppq", 2)])
+def test_one_cluster_alone_contributes_nothing(
+    tmp_path: Path, result: Callable[..., Result], recwarn: pytest.WarningsRecorder, patients: str, units: int | None
 ) -> None:
-    store = Store(tmp_path / "reports" / "tiny")
-    one = result("a", 0.7, suite="tiny", settings={"cluster_key": "patient"})
-    table = predictions(one)
-    store.save("task/a/fit/seed-0", one, table.append_column("patient", pa.array(["p"] * len(table))))
-    cell = {
-        "folder": "task/a/fit/seed-0",
-        "task": "task",
-        "task_version": 1,
-        "model": "a",
-        "adaptation": "fit",
-        "seed": 0,
-    }
-    store.write_plan({"suite": "tiny", "cells": [{**cell, "settings": one.settings}]})
-    (page,) = build_site(written(tmp_path, one=GOOD), tmp_path / "reports", tmp_path / "site", cells=False)
-    (row,) = json.loads((page.parent / "data" / "board.json").read_bytes())["rows"]
-    assert row["headline"] == [pytest.approx(0.4), None, None]
+    store = Store(tmp_path / "tiny")
+    one = result("a", suite="tiny", main_metric="mae", settings={"cluster_key": "patient"})
+    numbers = {"gold": [1.0, 2.0, 3.0, 4.0], "prediction": [1.0, 3.0, 3.0, 2.0]}
+    store.save("task/a/fit/seed-0", one, pa.table({**numbers, "perturbation": [""] * 4, "patient": list(patients)}))
+    found = contributions_of(Stored(store, "task/a/fit/seed-0", one))
+    assert (None if found is None else len(found)) == units
     assert not [warning for warning in recwarn if warning.category is RuntimeWarning]
