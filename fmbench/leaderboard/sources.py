@@ -75,12 +75,14 @@ def predictions_of(one: Stored) -> pa.Table | None:
 
 
 def contributions_of(one: Stored) -> np.ndarray | None:
-    """What each test item contributes to the main metric; None without predictions, or where they do not fit."""
+    """What each test item (or cluster) contributes to the main metric; None of fewer than two or none stored."""
     predictions = predictions_of(one)
     if predictions is None or one.result.data is None or one.result.main_metric not in METRICS:
         return None
     key = one.result.settings.get("cluster_key")
     clusters = predictions[key].to_pylist() if key and key in predictions.column_names else None
+    if len(predictions if clusters is None else set(clusters)) < 2:
+        return None
     metric = METRICS[one.result.main_metric]
     try:
         return contributions(metric, metric.statistics(predictions, one.result.data.labels), clusters)

@@ -16,6 +16,7 @@ from fmbench.cli import main
 from fmbench.errors import InputError, NothingMeasured
 from fmbench.leaderboard.build import build_site, build_suite_board
 from fmbench.leaderboard.serve import server
+from fmbench.leaderboard.sources import Stored, contributions_of
 from fmbench.leaderboard.spec import load_board
 from fmbench.leaderboard.verify import lines_of, verify_site
 from fmbench.run.result import Result
@@ -321,3 +322,16 @@ def test_a_table_in_the_terminal_is_the_view(
     assert "no such file" in said("absent", code=2)
     empty = written(tmp_path, three=GOOD.replace("tiny", "absent"))[0]
     assert "`fmbench run suites/absent.yaml`" in said(str(empty), code=3)
+
+
+@pytest.mark.parametrize(("patients", "units"), [("pppp", None), ("pppq", 2)])
+def test_one_cluster_alone_contributes_nothing(
+    tmp_path: Path, result: Callable[..., Result], recwarn: pytest.WarningsRecorder, patients: str, units: int | None
+) -> None:
+    store = Store(tmp_path / "tiny")
+    one = result("a", suite="tiny", main_metric="mae", settings={"cluster_key": "patient"})
+    numbers = {"gold": [1.0, 2.0, 3.0, 4.0], "prediction": [1.0, 3.0, 3.0, 2.0]}
+    store.save("task/a/fit/seed-0", one, pa.table({**numbers, "perturbation": [""] * 4, "patient": list(patients)}))
+    found = contributions_of(Stored(store, "task/a/fit/seed-0", one))
+    assert (None if found is None else len(found)) == units
+    assert not [warning for warning in recwarn if warning.category is RuntimeWarning]
