@@ -73,9 +73,9 @@ def _print(out: Console, found: Audit) -> None:
         say(f"  {'classes' if split == 'train' else '':<12} {split}: {', '.join([*listed, *more])}")
     for split, at in found.lengths.items():
         spread = f"{at['p5']:g} to {at['p95']:g}, median {at['p50']:g}, longest {at['p100']:g}"
-        say(f"  {'lengths' if split == 'train' else '':<12} {split}: {spread}")
+        say(f"  {'lengths' if split == next(iter(found.lengths)) else '':<12} {split}: {spread}")
     say("  doubles      " + ", ".join(f"{split} {n:,}" for split, n in found.doubles.items()))
-    for split, n in found.leaks.items():
+    for split, n in found.leaks.items() if found.rows["train"] else ():
         near = [one for one in found.near if one.split == split]
         share = (n + len(near)) / found.rows[split]
         say(f"  leaks        {split}: {n:,} rows also in train, {len(near):,} nearly ({share:.1%} of the split)")

@@ -63,7 +63,8 @@ class Audit:
 
     Args:
         classes: split -> label -> rows that have it; empty where targets are not classes.
-        lengths: split -> quantiles of the inputs' lengths in words (or tokens, or items), "p0" ... "p100".
+        lengths: split -> quantiles of the inputs' lengths in words (or tokens, or items), "p0" ... "p100"; none without
+            rows.
         doubles: split -> rows that repeat an earlier row of the same split.
         leaks: split -> rows whose inputs also stand in train.
         near: rows of validation and test that nearly stand in train, equal ones not counted.
@@ -133,7 +134,11 @@ def audit(task: Task, data: Dataset) -> Audit:
         data.notes,
         data.rows,
         classes,
-        {split: _quantiles([_length(values) for values in columns[split][measured]]) for split in SPLITS},
+        {
+            split: _quantiles(sizes)
+            for split, rows in columns.items()
+            if (sizes := [_length(v) for v in rows[measured]])
+        },
         {split: len(found) - len(np.unique(found)) for split, found in hashes.items()},
         {split: int(np.isin(hashes[split], hashes["train"]).sum()) for split in ("validation", "test")},
         near,

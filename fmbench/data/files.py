@@ -259,7 +259,7 @@ def unknown_fields(layout: Layout, asked: Asked) -> list[Problem]:
 def _read(path: Path, layout: Layout, wanted: Wanted, large: bool) -> Rows | Stream:
     format = layout.format
     named = FORMATS[format] if format is not None else None
-    own = getattr(named, "finds", False) or (path.is_dir() and getattr(named, "folders", False))
+    own = getattr(named, "finds", False) or (getattr(named, "folders", False) and os.path.isdir(path))
     absent = None if own else missing(path)
     if absent is not None:
         raise InputError(_how_to_get(absent, path))

@@ -193,12 +193,16 @@ def _model(problems: Problems, item: Any, at: YamlPath, base: Path, kinds: froze
 
 
 def _encoder(name: str, weights: Weights, base: Path, kinds: frozenset[str]) -> ModelFile:
-    """A model named on the spot: its own files tell what it reads; where they are not here, the suite's tasks do."""
+    """A model named on the spot: its own files tell what it reads; where they are not here, the suite's tasks do.
+
+    Where no task is for an encoder and all are for language models, it is one of these.
+    """
     others = {loader: LOADERS[loader] for loader in ("image-encoder", "audio-encoder")}
     told = [loader for loader, owner in others.items() if owner.reads(weights, base)]
     guessed = [loader for loader, owner in others.items() if kinds and kinds <= owner.kinds]
     unknown = any(owner.reads(weights, base) is None for owner in others.values())
-    loader = next(iter(told or (guessed if unknown else [])), "encoder")
+    writes = bool(kinds) and kinds <= LOADERS["language-model"].kinds and not kinds & LOADERS["encoder"].kinds
+    loader = "language-model" if writes else next(iter(told or (guessed if unknown else [])), "encoder")
     return ModelFile(name=name, loader=loader, weights=weights)
 
 

@@ -307,3 +307,17 @@ def test_a_changed_suite_is_good_or_bad_input(folder: Path, at: tuple[Any, ...],
     except InputError as error:
         assert error.problems
         assert all("\n" not in str(problem) for problem in error.problems)
+
+
+def test_a_model_named_on_the_spot_is_a_language_model_where_only_such_fit(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,references,better,worse\na,b,c,d\n")
+    suite = "suite: s\nmodels: [hf:org/name]\nadaptations: {zero-shot: {}}\ntasks:\n"
+    row = "  - {name: %s, kind: %s, data: {files: {train: t.csv, test: t.csv}}}\n"
+    for kinds, loader in (
+        (["text-generation"], "language-model"),
+        (["text-generation", "minimal-pairs"], "language-model"),
+        (["multiple-choice"], "encoder"),
+        (["text-generation", "sentence-similarity"], "encoder"),
+    ):
+        (tmp_path / "s.yaml").write_text(suite + "".join(row % (f"t{i}", kind) for i, kind in enumerate(kinds)))
+        assert [model.spec.loader for model in load_suite(tmp_path / "s.yaml").models] == [loader]

@@ -17,6 +17,7 @@ from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadMode
 
 from fmbench.adapt.zero_shot import ZeroShot
 from fmbench.cli import main
+from fmbench.data.audit import audit
 from fmbench.data.dataset import load_dataset
 from fmbench.data.formats import Wanted
 from fmbench.data.line_files import read_lines
@@ -374,7 +375,7 @@ def test_a_split_may_name_its_columns_otherwise(tmp_path: Path) -> None:
         load_dataset(load_suite(tmp_path / "s.yaml").tasks[0])
 
 
-def test_rows_may_be_test_rows_only(tmp_path: Path) -> None:
+def test_rows_may_be_test_rows_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "test.csv").write_text("text,references\na,b\nc,d\n")
     (tmp_path / "s.yaml").write_text(
         "suite: s\nmodels: [lead]\nadaptations: {fit: {}}\n"
@@ -384,3 +385,6 @@ def test_rows_may_be_test_rows_only(tmp_path: Path) -> None:
     data = load_dataset(task)
     assert data.rows == {"train": 0, "validation": 0, "test": 2}
     assert "no training rows" in data.notes
+    found = audit(task, data)
+    assert (set(found.lengths), found.leaks) == ({"test"}, {"validation": 0, "test": 0})
+    assert "lengths      test: 1 to 1" in command(capsys, "audit", tmp_path / "s.yaml")
