@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from fmbench.data.dataset import load_dataset
+from fmbench.data.formats import Wanted, read_csv
 from fmbench.registry import KINDS, LOADERS
 from fmbench.stats.intervals import wilson
 from fmbench.suite.loader import load_suite
@@ -41,6 +42,14 @@ def test_mnist(loader: str, reference: float, public_data: Path, monkeypatch: py
     k, n = correct("mnist", loader, public_data, monkeypatch)
     assert n == 10_000
     assert 100 * k / n == pytest.approx(reference, abs=0.05)
+
+
+@pytest.mark.data
+def test_the_majority_of_gtsrbs_whole_test(public_data: Path) -> None:
+    wanted = Wanted(("label",), columns={"label": "ClassId"}, delimiter=";")
+    labels = read_csv(public_data / "gtsrb" / "GT-final_test.csv.gz", wanted).columns["label"]
+    assert len(labels) == 12_630
+    assert max(map(labels.count, set(labels))) / len(labels) == pytest.approx(0.059, abs=5e-4)
 
 
 @pytest.mark.data
