@@ -80,7 +80,7 @@ def test_suites_on_the_pages_are_read(page: Path, tmp_path: Path) -> None:
         try:
             load_suite(path)
         except InputError as error:
-            wrong = [problem.message for problem in error.problems if "no such folder" not in problem.message]
+            wrong = [problem.message for problem in error.problems if not re.search("no such (file|folder)", problem.message)]
             assert wrong == [], text
 
 
