@@ -49,7 +49,7 @@ def test_the_table_says_what_a_kind_is(name: str) -> None:
     loaders = {model: load_model(path).spec.loader for model, path in catalog.files("models").items()}
     unfit = [model for model in named(models) if model in loaders and name not in LOADERS[loaders[model]].kinds]
     assert unfit == []
-    assert [model for model in named(models) if model not in loaders and model not in KINDS] == []
+    assert [model for model in named(models) if model not in {*loaders, *LOADERS, *KINDS}] == []
     for adaptation in named(adaptations):
         owner: Any = ADAPTATIONS[adaptation]
         fit = [one for one in LOADERS.values() if one.provides in owner.needs and name in one.kinds]
@@ -80,7 +80,9 @@ def test_suites_on_the_pages_are_read(page: Path, tmp_path: Path) -> None:
         try:
             load_suite(path)
         except InputError as error:
-            wrong = [problem.message for problem in error.problems if not re.search("no such (file|folder)", problem.message)]
+            wrong = [
+                problem.message for problem in error.problems if not re.search("no such (file|folder)", problem.message)
+            ]
             assert wrong == [], text
 
 
