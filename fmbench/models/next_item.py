@@ -39,6 +39,11 @@ class NextItem(OwnModel):
 class GRU4Rec(NextItem):
     """A GRU over the items of a history (Hidasi et al. 2016, 1511.06939), with a sampled softmax."""
 
+    class Settings(NextItemSettings):
+        epochs: int = Field(default=40, ge=1, description="at most")
+        patience: int = Field(default=5, ge=1, description="epochs without a better validation score before it ends")
+        batch_size: int = Field(default=64, ge=1)
+
     def build(self, n_items: int) -> nn.Module:
         """An untrained network; torch's random state decides the weights."""
         from fmbench.models.nets.next_item import GRUNetwork

@@ -179,5 +179,5 @@ def test_straight_lines_of_pedestrians(
     ],
 )
 def test_constant_velocity_of_pedestrians(scene: int, published: float) -> None:
-    """ADE of Scholler et al. (2020, RA-L 5), to the digits given."""
+    """ADE of Scholler et al. (2020, RA-L 5) as listings quote it, to the digits given."""
     assert path_errors(ConstantVelocity, scene)[0] == pytest.approx(published, abs=5e-3)

@@ -22,9 +22,9 @@ class BPR(Recommender):
 
     class Settings(Spec):
         dimensions: int = Field(default=64, ge=1)
-        epochs: int = Field(default=30, ge=1)
+        epochs: int = Field(default=90, ge=1)
         batch_size: int = Field(default=4096, ge=1)
-        learning_rate: float = Field(default=5e-3, gt=0)
+        learning_rate: float = Field(default=2e-3, gt=0)
         weight_decay: float = Field(default=1e-4, ge=0, description="on the factors of a batch, per pair")
 
     def fit(self, data: Examples, seed: int) -> FittedRecommender:
