@@ -52,7 +52,7 @@ class OwnModel:
 
     source: ClassVar[str] = "fmbench"
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: Any = None) -> None:
         self.settings = settings
 
     @staticmethod
