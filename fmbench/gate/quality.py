@@ -25,7 +25,7 @@ from fmbench.stats import power
 from fmbench.stats.intervals import Interval, percentile
 from fmbench.stats.multiplicity import holm
 from fmbench.stats.paired import discordant, mcnemar, tango
-from fmbench.stats.seeds import joined
+from fmbench.stats.seeds import with_seeds
 
 BOUND = 0.95
 """Level of each of the two one-sided bounds."""
@@ -145,9 +145,8 @@ def _scores(
     bounds = percentile(mean, 2 * BOUND - 1, what)
     items, seeds, note = float(np.nanvar(mean)), 0.0, ONE_SEED
     if training is not None:
-        half = training.half(1 - BOUND)
-        bounds = joined(check.change, half, bounds)
-        seeds, note = (half / NormalDist().inv_cdf(BOUND)) ** 2, ""
+        bounds = with_seeds(bounds, check.change, training.variance, training.freedom, 2 * BOUND - 1)
+        seeds, note = (training.half(1 - BOUND) / NormalDist().inv_cdf(BOUND)) ** 2, ""
     p = math.nan
     if not _within(check, bounds) and check.worse >= SMALLEST_SHARE * check.margin:
         p = checkpoints = exchange_p(metric, base, new, pair.clusters, draws)

@@ -10,11 +10,12 @@ from zlib import crc32
 import numpy as np
 
 from fmbench.measure.evidence import Predictor
+from fmbench.models.nets.words import ALONE
 
 Span = tuple[int, int]
 Attributions = list[np.ndarray]
 """Of each text one number a word: how much it speaks for the class explained."""
-_WORD = re.compile(r"[぀-ヿ㐀-鿿豈-﫿]|[^\s぀-ヿ㐀-鿿豈-﫿]+")
+_WORD = re.compile(rf"[{ALONE}]|[^\s{ALONE}]+")
 EPSILON = 1e-12
 
 

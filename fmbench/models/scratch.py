@@ -60,7 +60,7 @@ class ScratchNetwork(OwnModel):
 class BiLSTM(ScratchNetwork):
     """One bidirectional LSTM layer (Schuster and Paliwal 1997). Its mean over words does not compare two texts."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kinds: ClassVar[frozenset[str]] = ScratchNetwork.kinds - {"multiple-choice"}
 
     class Settings(ScratchSettings):
@@ -76,7 +76,7 @@ class BiLSTM(ScratchNetwork):
 class CNN(ScratchNetwork):
     """Convolutions of several widths over words, their maxima over time for a text (Kim 2014, 1408.5882)."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     class Settings(ScratchSettings):
         epochs: int = Field(default=10, ge=1)
@@ -100,7 +100,7 @@ class CNN(ScratchNetwork):
 class Transformer(ScratchNetwork):
     """A small Transformer encoder with sinusoidal positions and norms before its blocks (Vaswani et al. 2017)."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     class Settings(ScratchSettings):
         embedding_size: int = Field(default=96, ge=2)

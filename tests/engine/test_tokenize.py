@@ -194,3 +194,8 @@ def test_a_tokenizer_that_learns_its_words_is_not_cached(tmp_path: Path) -> None
         own = WordTokenizer(64)
         tokenize_once(word_tokenizer(own, "sequence", 9), ["one two"], cache)
         assert len(own.grams) == 2
+
+
+def test_each_chinese_or_japanese_character_is_a_word() -> None:
+    words = WordTokenizer(64).words("遮雨谢绝，iPhone15很好 don't カメラ")
+    assert words == ["遮", "雨", "谢", "绝", "，", "iPhone15", "很", "好", "don", "'", "t", "カ", "メ", "ラ"]

@@ -75,18 +75,28 @@ def test_whatever_the_share_of_the_seeds_the_joined_interval_covers(k: int, low:
     estimated = chi2.ppf(chances, k - 1) / (k - 1)
     for share in np.linspace(0, 1, 21):
         arm = 1.959964 * np.sqrt(1 - share)
-        halves = np.array([half_width(share * one, arm, k) for one in estimated])
+        halves = np.array([half_width(share * one, arm, k - 1) for one in estimated])
         covered = np.mean(2 * norm.cdf(halves) - 1)
         assert low <= covered <= high, (share, covered)
+
+
+@pytest.mark.parametrize(("freedom", "high"), [(1, 0.972), (2, 0.961), (4, 0.958), (8, 0.955)])
+def test_one_sided_bounds_of_the_gate_hold_whatever_the_share_of_the_seeds(freedom: int, high: float) -> None:
+    """As above, at the level of the gate's bounds; two unpaired sides of K seeds have 2 (K - 1) degrees of freedom."""
+    estimated = chi2.ppf((np.arange(2000) + 0.5) / 2000, freedom) / freedom
+    for share in np.linspace(0, 1, 21):
+        arm = 1.644854 * np.sqrt(1 - share)
+        held = np.mean(norm.cdf([half_width(share * one, arm, freedom, 0.9) for one in estimated]))
+        assert 0.948 <= held <= high, (share, held)
 
 
 def test_seeds_alone_and_items_alone_have_their_own_intervals() -> None:
     scores = [0.5, 0.55, 0.63]
     only = mean_t(scores)
-    assert half_width(float(np.var(scores, ddof=1)) / 3, 0.0, 3) == pytest.approx((only.high - only.low) / 2)
-    assert half_width(0.0, 0.04, 3) == 0.04
+    assert half_width(float(np.var(scores, ddof=1)) / 3, 0.0, 2) == pytest.approx((only.high - only.low) / 2)
+    assert half_width(0.0, 0.04, 2) == 0.04
     two = mean_t(scores[:2])
-    assert half_width(float(np.var(scores[:2], ddof=1)) / 2, 0.0, 2) == pytest.approx((two.high - two.low) / 2)
+    assert half_width(float(np.var(scores[:2], ddof=1)) / 2, 0.0, 1) == pytest.approx((two.high - two.low) / 2)
 
 
 def test_two_seeds_of_middling_noise_cover_too_much_rather_than_too_little() -> None:

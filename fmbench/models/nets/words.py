@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_WORD = re.compile(r"\w+|[^\w\s]")
+ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
+"""Kana and ideographs: written without spaces, so each is a word, as in BERT's tokenizer."""
+
+_WORD = re.compile(rf"[{ALONE}]|[^\W{ALONE}]+|[^\w\s]")
 
 
 class WordTokenizer:
@@ -24,7 +27,7 @@ class WordTokenizer:
         self.grams: list[np.ndarray] = []
 
     def words(self, text: str) -> list[str]:
-        """A text as words and punctuation marks."""
+        """A text as words and punctuation marks; each Chinese or Japanese character is a word."""
         return _WORD.findall(text) or [text]
 
     def encode(self, words: Sequence[str]) -> list[int]:
