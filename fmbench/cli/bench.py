@@ -38,7 +38,7 @@ def bench(
     new_set: Annotated[Sets, typer.Option("--new-set", metavar="KEY=VALUE", help="Override new.")] = None,
     examples: Annotated[int, typer.Option(min=1, help="Test examples in a timed pass.")] = 64,
     limit: Annotated[int | None, typer.Option(min=1, help="First N rows of each split.")] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda; the CPU is timed by CPU time.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Timed by CPU time, cuda by its events, others by wall time.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Of each process.")] = 1,
     margin: Annotated[float | None, typer.Option(min=0.001, help="Slowdown that does not matter: 0.05 is 5 %.")] = None,
     inconclusive: Inconclusive = None,
@@ -56,6 +56,7 @@ def bench(
     from fmbench.gate.bench import bench as measured
     from fmbench.gate.rules import rules_of
     from fmbench.gate.verdict import Check, Refused, Verdict
+    from fmbench.run.device import resolve_device
     from fmbench.suite.loader import load_suite
     from fmbench.suite.plan import Selection, plan
 
@@ -63,6 +64,7 @@ def bench(
     loaded = load_suite(suite, base_set or ())
     load_suite(suite, new_set or ())
     rules = rules_of(loaded.gate, (), inconclusive)
+    device = resolve_device(device)
     picked = plan(loaded, Selection(names(models), names(tasks), names(adaptations), [seed]))
     two = names(models) or []
     pairs = _models_in_pairs(picked, two) if base is None and new is None and len(two) == 2 else _same(picked)
@@ -70,7 +72,7 @@ def bench(
         raise NothingMeasured("no cells selected: no model, task and adaptation of this selection fit together")
     screen = console(stderr=True)
     settings = Bench(
-        clock="cpu" if device == "cpu" else "wall",
+        clock={"cpu": "cpu", "cuda": "device"}.get(device, "wall"),
         speed_margin=margin or rules.speed_margin,
         memory_margin=rules.memory_margin,
         threads=threads,

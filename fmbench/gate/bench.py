@@ -70,7 +70,7 @@ class Worker:
         self.process.communicate()
 
     def ask(self, repeats: int) -> dict[str, Any]:
-        """Seconds ("cpu", "wall") of a pass of `repeats`, and the peak memory until then."""
+        """Seconds ("cpu", "wall", on a GPU "device") of a pass of `repeats`, and the peak memory until then."""
         self._send({"repeats": repeats})
         return self.answer()
 
@@ -99,7 +99,8 @@ class Bench:
     """How cells are measured.
 
     Args:
-        clock: "cpu" for cells that the CPU bounds, "wall" where a device does the work (calls return when it has).
+        clock: "cpu" for cells that the CPU bounds; "device" for events of a GPU's stream; "wall" for other devices
+            (calls return when their work is done).
         cells: how many are judged together; alpha is shared among them.
         tell: hears what is going on, a line at a time.
     """

@@ -50,7 +50,7 @@ def judge_speed(blocks: Sequence[Block], cells: Cells, metric: str, margin: floa
     """The check of all rounds so far.
 
     Args:
-        metric: "cpu_seconds" or "wall_seconds".
+        metric: "cpu_seconds", "device_seconds" or "wall_seconds".
         margin: share of time by which new may be slower.
         alpha: of this stage, divided by the number of cells that are judged together.
     """

@@ -37,14 +37,35 @@ def subject(job: dict[str, Any]) -> Callable[[], object]:
     return lambda: predict(batch)
 
 
-def timed(call: Callable[[], object], repeats: int) -> dict[str, float]:
-    """Seconds of `repeats` calls, by the process's CPU clock and by the wall's; no garbage collection inside."""
+class DeviceClock:
+    """Seconds that a GPU's stream took, from an event before the work to one after it, by the device's own clock."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._before, self._after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+
+    def start(self) -> None:
+        self._before.record()
+
+    def seconds(self) -> float:
+        """Since `start`, when the device has done all that was asked of it."""
+        self._after.record()
+        self._after.synchronize()
+        return float(self._before.elapsed_time(self._after)) / 1000
+
+
+def timed(call: Callable[[], object], repeats: int, device: DeviceClock | None = None) -> dict[str, float]:
+    """Seconds of `repeats` calls by the clocks of the process, the wall and the device; no garbage collection inside."""
     gc.collect()
     gc.disable()
     wall, cpu = time.perf_counter(), time.process_time()
+    if device is not None:
+        device.start()
     for _ in range(repeats):
         call()
-    found = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+    found = {} if device is None else {"device": device.seconds()}
+    found |= {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
     gc.enable()
     return found
 
@@ -64,12 +85,15 @@ def serve(make: Callable[[dict[str, Any]], Callable[[], object]]) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     try:
-        call = make(json.loads(sys.stdin.readline()))
+        job = json.loads(sys.stdin.readline())
+        call = make(job)
+        device = DeviceClock() if job.get("device") == "cuda" else None
         for _ in range(WARM_UP):
             call()
-        answers.write(json.dumps(timed(call, 1)) + "\n")
+        answers.write(json.dumps(timed(call, 1, device)) + "\n")
         for line in sys.stdin:
-            answers.write(json.dumps(timed(call, json.loads(line)["repeats"]) | {"peak": peak_memory_bytes()}) + "\n")
+            found = timed(call, json.loads(line)["repeats"], device)
+            answers.write(json.dumps(found | {"peak": peak_memory_bytes()}) + "\n")
     except Exception as error:  # noqa: BLE001 - whatever it is, the other side of the pipe must hear of it
         answers.write(json.dumps({"error": " ".join(f"{type(error).__name__}: {error}".split())[:500]}) + "\n")
 

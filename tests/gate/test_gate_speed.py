@@ -14,6 +14,7 @@ from gated import CELLS
 from fmbench.cli import main
 from fmbench.gate.bench import Arm, Bench, SideFailed, bench, measure
 from fmbench.gate.speed import Block, Stage, judge_memory, judge_speed, noise_floor
+from fmbench.gate.worker import DeviceClock, timed
 
 
 def blocks(rng: np.random.Generator, slowdown: float, noise: float, processes: int = 6, rounds: int = 5) -> list[Block]:
@@ -169,6 +170,35 @@ def test_the_real_worker_measures_a_real_cell_and_the_gate_takes_its_verdict(
     assert "speed not compared" not in out
 
 
+def test_a_gpu_is_timed_by_events_of_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+
+    class Event:
+        def __init__(self, enable_timing: bool) -> None:
+            assert enable_timing
+            self.name = f"event {len(happened)}"
+            happened.append(self.name)
+
+        def record(self) -> None:
+            happened.append(f"record {self.name}")
+
+        def synchronize(self) -> None:
+            happened.append(f"wait for {self.name}")
+
+        def elapsed_time(self, after: Event) -> float:
+            happened.append(f"{self.name} to {after.name}")
+            return 1500.0
+
+    monkeypatch.setattr("torch.cuda.Event", Event)
+    clock = DeviceClock()
+    for _ in range(2):
+        found = timed(lambda: happened.append("call"), 2, clock)
+        assert set(found) == {"device", "cpu", "wall"}
+        assert found["device"] == 1.5
+    once = ["record event 0", "call", "call", "record event 1", "wait for event 1", "event 0 to event 1"]
+    assert happened == ["event 0", "event 1", *once, *once]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
@@ -178,6 +208,7 @@ def test_the_real_worker_measures_a_real_cell_and_the_gate_takes_its_verdict(
         (["bench", "--suite", "words.yaml", "--models", "majorty"], 2, "did you mean 'majority'?"),
         (["bench", "--suite", "words.yaml", "--new-set", "nonsense"], 2, "--set 'nonsense': expected key=value"),
         (["bench", "--suite", "words.yaml", "--models", ""], 3, "no cells selected"),
+        (["bench", "--suite", "words.yaml", "--device", "gpu"], 2, "gpu"),
     ],
 )
 def test_bad_arguments_are_one_line_before_anything_is_measured(
