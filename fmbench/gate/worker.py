@@ -56,7 +56,7 @@ class DeviceClock:
 
 
 def timed(call: Callable[[], object], repeats: int, device: DeviceClock | None = None) -> dict[str, float]:
-    """Seconds of `repeats` calls by the clocks of the process, the wall and the device; no garbage collection inside."""
+    """Seconds of `repeats` calls by the clocks of the process, the wall and the device; nothing is collected inside."""
     gc.collect()
     gc.disable()
     wall, cpu = time.perf_counter(), time.process_time()
