@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"recorded {options.processes} x 30 rounds, variation within a process: {noise}, load {_load()}")
         _say(_shares(alarms(found, options.trials, SLOWDOWNS)))
     if "jobs" in options.parts:
-        jobs = options.jobs
-        _say(_rates([whole_jobs(jobs, 1.0, "whole jobs of fmbench bench, nothing changed", _tell)]))
-        _say(_rates([whole_jobs(jobs, 1.15, "whole jobs of fmbench bench, 15 % more work", _tell)]))
+        _say(_rates([whole_jobs(options.jobs, 1.0, "whole jobs of fmbench bench, nothing changed", _tell)]))
+        _say(_rates([whole_jobs(options.slowed, 1.15, "whole jobs of fmbench bench, 15 % more work", _tell)]))
+        sys.stdout.write(f"load {_load()} at the end\n")
     return 0
 
 
@@ -85,7 +85,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=500, help="simulated losses, and draws from the record")
     parser.add_argument("--reruns", type=int, default=50, help="real training runs")
     parser.add_argument("--processes", type=int, default=36, help="recorded processes of each arm")
-    parser.add_argument("--jobs", type=int, default=20, help="whole jobs of fmbench bench")
+    parser.add_argument("--jobs", type=int, default=20, help="whole jobs of fmbench bench, nothing changed")
+    parser.add_argument("--slowed", type=int, default=20, help="whole jobs of fmbench bench, 15 %% more work")
     return parser.parse_args(arguments)
 
 
