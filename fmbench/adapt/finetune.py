@@ -46,6 +46,9 @@ class Finetune:
         clip_norm: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
         dropout: float = Field(default=0.1, ge=0, lt=1, description="on hidden states; attention has none")
         patience: int | None = Field(default=None, ge=1, description="epochs without improvement before stopping")
+        max_steps: int | None = Field(
+            default=None, ge=1, description="optimiser steps at the most, whatever the epochs"
+        )
         class_weights: bool = Field(default=False, description="weigh classes by their inverse frequency")
         crf: bool = Field(default=False, description="tags of a sentence by a linear-chain CRF instead of one by one")
         frozen_layers: int = Field(default=0, ge=0, description="lowest layers, and embeddings, that are not trained")
@@ -71,7 +74,16 @@ class Finetune:
         k, enter = settings.frozen_layers, None
         if k and freeze_lower(trunk, k):
             enter = partial(with_states, trunk, weights_sha256(model.folder), k, context.device, context.cache)
-        shared = ("epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "clip_norm", "patience")
+        shared = (
+            "epochs",
+            "batch_size",
+            "learning_rate",
+            "weight_decay",
+            "warmup",
+            "clip_norm",
+            "patience",
+            "max_steps",
+        )
         fields = {name: getattr(settings, name) for name in shared}
         return fit_network(
             trunk,

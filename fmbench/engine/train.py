@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from fmbench.errors import CellFailed
 class TrainSettings:
     """How to train; `warmup` is the share of steps over which the learning rate rises from 0.
 
+    `max_steps` ends training earlier, with the schedule that fits; the last epoch may then be a part of one.
     `batch_size` is examples an optimiser step. A step that holds more tokens than the device's budget runs in pieces
     whose gradients add up (gradient accumulation), so memory decides the pieces and never the result.
     """
@@ -33,6 +35,7 @@ class TrainSettings:
     warmup: float = 0.1
     clip_norm: float = 1.0
     patience: int | None = None
+    max_steps: int | None = None
     precision: Precision = "fp32"
 
 
@@ -74,15 +77,18 @@ def train(
     n = len(objective.lengths)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(_groups(parameters, settings.weight_decay), lr=settings.learning_rate, fused=True)
-    steps = settings.epochs * math.ceil(n / settings.batch_size)
+    an_epoch = math.ceil(n / settings.batch_size)
+    steps = settings.epochs * an_epoch
+    steps = min(steps, settings.max_steps or steps)
+    epochs = math.ceil(steps / an_epoch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, linear_schedule(steps, settings.warmup))
     gradients = Gradients(model, objective, device_of(context.device), settings.precision)
     history, best, step = History(), None, 0
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(1, epochs + 1):
         model.train()
         losses = []
         start = context.clock()
-        for index in shuffled_batches(n, settings.batch_size, rng):
+        for index in islice(shuffled_batches(n, settings.batch_size, rng), steps - step):
             context.check_time()
             optimizer.zero_grad(set_to_none=True)
             loss = gradients(index)
@@ -94,9 +100,9 @@ def train(
             optimizer.step()
             schedule.step()
             losses.append(loss)
-            context.on_step(Step(epoch, settings.epochs, step, steps, loss))
+            history.examples += len(index)
+            context.on_step(Step(epoch, epochs, step, steps, loss))
         history.seconds += context.clock() - start
-        history.examples += n
         history.loss.append(float(np.mean(losses)))
         history.validation.append(context.validate(scores()))
         best = _keep_best(model, history, best, context.higher_is_better)

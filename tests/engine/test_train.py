@@ -149,6 +149,19 @@ def test_patience_stops_after_so_many_epochs_without_a_better_one(patience: int 
     assert len(history.validation) == epochs
 
 
+@pytest.mark.parametrize(("max_steps", "steps", "examples"), [(1, 1, 8), (5, 5, 40), (12, 12, 96), (99, 25, 200)])
+def test_training_ends_after_so_many_steps_with_a_schedule_of_that_length(
+    max_steps: int, steps: int, examples: int
+) -> None:
+    """40 examples make 5 steps an epoch; 5 epochs were asked for."""
+    seen: list[Step] = []
+    _, history = fit(replace(SETTINGS, max_steps=max_steps), about=context(on_step=seen.append))
+    assert [step.step for step in seen] == list(range(1, steps + 1))
+    assert {(step.steps, step.epochs) for step in seen} == {(steps, -(-steps // 5))}
+    assert len(history.validation) == -(-steps // 5)
+    assert history.examples == examples
+
+
 def test_a_loss_that_is_not_finite_fails_the_cell_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = Gradients.__call__, iter(range(100))
     monkeypatch.setattr(Gradients, "__call__", lambda *given: float("nan") if next(calls) == 6 else real(*given))
