@@ -1,6 +1,6 @@
 """`python -m benchmarks.gate`: false alarms and power of the gate, measured here and now.
 
-Simulated reports, real training runs, recorded rounds and whole jobs: half an hour. Prints tables for docs/gate.md.
+Simulated reports, real training runs, recorded rounds and whole jobs: an hour. Prints tables for docs/gate.md.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.gate_quality import Rate, false_alarms, power, real_reruns
-from benchmarks.gate_speed import alarms, record, spread, whole_jobs
+from benchmarks.gate_speed import alarms, arm_of, arm_of_a_cell, record, spread, whole_jobs
 from fmbench.run.environment import cpu_model
 from fmbench.stats.intervals import wilson
 
-PARTS = ("alarms", "power", "reruns", "recorded", "jobs")
+PARTS = ("alarms", "power", "reruns", "recorded", "jobs", "cells")
 SLOWDOWNS = (0.0, 0.1, 0.15, 0.2)
 
 
@@ -37,10 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         noise = ", ".join(f"{clock} {100 * share:.0f} %" for clock, share in spread(found).items())
         _say(f"recorded {options.processes} x 30 rounds, variation within a process: {noise}, load {_load()}")
         _say(_shares(alarms(found, options.trials, SLOWDOWNS)))
+    base, slowed, cell = arm_of(1.0), arm_of(1.15), arm_of_a_cell()
     if "jobs" in options.parts:
-        _say(_rates([whole_jobs(options.jobs, 1.0, "whole jobs of fmbench bench, nothing changed", _tell)]))
-        _say(_rates([whole_jobs(options.slowed, 1.15, "whole jobs of fmbench bench, 15 % more work", _tell)]))
-        sys.stdout.write(f"load {_load()} at the end\n")
+        _say(_rates([whole_jobs(options.jobs, base, base, "whole jobs, nothing changed", _tell)]))
+        _say(_rates([whole_jobs(options.slowed, base, slowed, "whole jobs, 15 % more work on the new side", _tell)]))
+    if "cells" in options.parts:
+        _say(_rates([whole_jobs(options.cells, cell, cell, "whole jobs of a real cell, nothing changed", _tell)]))
+    _say(f"load {_load()} at the end")
     return 0
 
 
@@ -86,6 +89,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--reruns", type=int, default=50, help="real training runs")
     parser.add_argument("--processes", type=int, default=36, help="recorded processes of each arm")
     parser.add_argument("--jobs", type=int, default=20, help="whole jobs of fmbench bench, nothing changed")
+    parser.add_argument("--cells", type=int, default=20, help="whole jobs of a real cell, nothing changed")
     parser.add_argument("--slowed", type=int, default=20, help="whole jobs of fmbench bench, 15 %% more work")
     return parser.parse_args(arguments)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.gate_quality import Rate
-from fmbench.gate.bench import ARMS, Arm, Bench, Worker, bench
+from fmbench.gate.bench import ARMS, Arm, Bench, Worker, arm, bench
 from fmbench.gate.speed import STAGES, Block, judge_speed
 from fmbench.gate.verdict import Cells
 
@@ -36,7 +36,15 @@ class Record:
 
 
 def arm_of(work: float) -> Arm:
+    """A sort and a matrix product."""
     return Arm((sys.executable, "-P", str(WORKER)), {"work": work}, ROOT, ROOT)
+
+
+def arm_of_a_cell() -> Arm:
+    """tfidf-logreg on sentiment-reviews, fitted anew in each process, then 100 examples a pass."""
+    job = {"suite": str(ROOT / "suites/nlp-core.yaml"), "overrides": [], "model": "tfidf-logreg"}
+    job |= {"task": "sentiment-reviews", "adaptation": "fit", "seed": 0, "examples": 100}
+    return arm(Path(sys.executable), ROOT, {**job, "limit": None, "device": "cpu"})
 
 
 def record(processes: int, rounds: int, tell: Callable[[str], None], seed: int = 0) -> Record:
@@ -139,11 +147,11 @@ def spread(found: Record) -> dict[str, float]:
     }
 
 
-def whole_jobs(trials: int, work: float, what: str, tell: Callable[[str], None]) -> Rate:
-    """`fmbench bench` from start to end, with processes that do `work` times as much on the new side."""
+def whole_jobs(trials: int, base: Arm, new: Arm, what: str, tell: Callable[[str], None]) -> Rate:
+    """`fmbench bench` from start to end."""
     outcomes = []
     for trial in range(trials):
-        speed = bench(CELLS, arm_of(1.0), arm_of(work), Bench(), seed=trial)[0]
+        speed = bench(CELLS, base, new, Bench(), seed=trial)[0]
         outcomes.append(speed.outcome)
         tell(f"{what}: {trial + 1} of {trials}, {outcomes[-1]}")
     return Rate(what, trials, outcomes.count("regression"), outcomes.count("pass"))
