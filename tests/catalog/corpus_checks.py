@@ -60,7 +60,7 @@ CORPORA = {
     "sentiment-reviews": Corpus("sentiment-reviews", "text", 1200, 1400, 0.93, 0.47, headings=("Evidence words",)),
     "company-headlines": Corpus("company-headlines", "text", 500, 1900, 0.97, 0.45, once="pair"),
     "disclosures": Corpus("disclosures", "tokens", 400, 1250, 0.97, 0.38),
-    "short-answers": Corpus("short-answers", "sentence2", 500, 1250, 0.93, 0.38),
+    "short-answers": Corpus("short-answers", "text_pair", 500, 1250, 0.93, 0.38),
     "incident-reports": Corpus("incident-reports", "text", 700, 1350, 0.93, 0.28),
     "clinical-notes": Corpus("clinical-notes", "tokens", 600, 1600, 0.97, 0.39),
     "patient-messages": Corpus("patient-messages", "text", 600, 1250, 0.90, 0.245),
@@ -173,7 +173,7 @@ def surface_score(corpus: Corpus) -> float:
         best = [int(model.decision_function(_options(row)).argmax()) for row in unseen]
         return float(np.mean([_right(row)[at] for row, at in zip(unseen, best, strict=True)]))
     features = [[surface(row[corpus.field]) for row in rows] for rows in (seen, unseen)]
-    if kind == "sentence-similarity":
+    if kind == "text-regression":
         model = make_pipeline(StandardScaler(), Ridge()).fit(features[0], [row["score"] for row in seen])
         return float(spearmanr(model.predict(features[1]), [row["score"] for row in unseen])[0])
     labels = [row["label"] for row in seen + unseen]

@@ -175,14 +175,14 @@ class TestAnswers:
     def test_a_question_has_eight_answers_and_one_reference(self) -> None:
         found = rows("short-answers")
         assert set(Counter(row["question_id"] for row in found).values()) == {8}
-        pairs = {(row["question_id"], row["sentence1"]) for row in found}
+        pairs = {(row["question_id"], row["text"]) for row in found}
         assert len(pairs) == len({row["question_id"] for row in found}) >= 60
 
     def test_neither_length_nor_overlap_gives_the_grade(self) -> None:
         found = rows("short-answers")
         grades = [row["score"] for row in found]
-        both = [(set(words(row["sentence2"])), set(words(row["sentence1"]))) for row in found]
-        assert abs(spearmanr([len(words(row["sentence2"])) for row in found], grades)[0]) <= 0.25
+        both = [(set(words(row["text_pair"])), set(words(row["text"]))) for row in found]
+        assert abs(spearmanr([len(words(row["text_pair"])) for row in found], grades)[0]) <= 0.25
         assert abs(spearmanr([len(answer & asked) / len(asked) for answer, asked in both], grades)[0]) <= 0.55
 
 
