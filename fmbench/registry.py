@@ -177,6 +177,7 @@ LOADERS = Registry(
     {
         "majority": "fmbench.models.classical.majority:Majority",
         "tfidf-logreg": "fmbench.models.classical.tfidf:TfidfLogreg",
+        "word-logreg": "fmbench.models.classical.tagger:WordLogreg",
         "tfidf-cosine": "fmbench.models.classical.tfidf_cosine:TfidfCosine",
         "lead": "fmbench.models.classical.answering:Lead",
         "nearest-answer": "fmbench.models.classical.answering:NearestAnswer",
