@@ -18,6 +18,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from fmbench.gate.foreign import Coded
 from fmbench.gate.scores import Clusters, exchange_p, is_proportion, resampled, right, widened
 from fmbench.gate.training import Training, answers_alike, mover_p, shared_variance, training_of
 from fmbench.gate.verdict import Cells, Check, Flip, Outcome
@@ -104,8 +105,16 @@ def compare(pair: Pair, draws: int = 10_000) -> Check:
         return _undefined(check, pair.seeds, np.isnan(scores))
     if len(pair.seeds) == 1 and is_proportion(metric) and pair.clusters is None:
         return _shares(check, base[0], new[0])
-    training = training_of(scores, answers_alike(base, new)) if len(pair.seeds) > 1 else None
+    training = training_of(scores, _alike(metric, base, new)) if len(pair.seeds) > 1 else None
     return _scores(check, pair, base, new, training, draws)
+
+
+def _alike(metric: Metric, base: Sequence[np.ndarray], new: Sequence[np.ndarray]) -> bool:
+    if isinstance(metric, Coded):
+        base, new = ([metric.answers(run) for run in side] for side in (base, new))
+        labels = base[0].dtype.kind == "i"
+        return answers_alike(base, new, labels)
+    return answers_alike(base, new)
 
 
 def _undefined(check: Check, seeds: Sequence[int], undefined: np.ndarray) -> Check:

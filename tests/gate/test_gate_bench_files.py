@@ -1,4 +1,4 @@
-"""`gate --bench FILE`: what a side that failed says, files that are not whole, and accidents, which are never exit 1."""
+"""`gate --bench FILE`: what a side that failed says, files that are not whole, and accidents."""
 
 from __future__ import annotations
 
@@ -102,3 +102,13 @@ def test_an_accident_of_bench_is_exit_3(suite: Path, capsys: Capture, monkeypatc
 
     monkeypatch.setattr("fmbench.gate.bench.bench", lost)
     assert command(capsys, "bench", "--suite", suite, "--models", "majority")[0] == 3
+
+
+def test_a_shortened_list_of_examples_in_a_baseline_is_damage(report: Path, tmp_path: Path, capsys: Capture) -> None:
+    command(capsys, "baseline", "save", report, "--out", tmp_path / "b.json")
+    content = json.loads((tmp_path / "b.json").read_text())
+    first = next(iter(content["examples"]))
+    content["examples"][first] = content["examples"][first][:10]
+    (tmp_path / "b.json").write_text(json.dumps(content))
+    code, _, err = command(capsys, "gate", tmp_path / "b.json", report)
+    assert (code, "damaged: list" in err) == (2, True)
