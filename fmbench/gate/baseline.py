@@ -1,7 +1,8 @@
 """A report made small enough to commit: its scores, what each example contributes to them, and what it was made of.
 
 One JSON file. Arrays (statistics of the gated metrics, [n, ...]) are packed: the smallest type that holds them, column
-by column, zlib, base64, named by their sha256, so that equal ones are there once. Texts are not in it, and predictions only where a metric of another library needs them.
+by column, zlib, base64, named by their sha256, so that equal ones are there once. Texts are not in it, and predictions
+only where a metric of another library needs them.
 """
 
 from __future__ import annotations
