@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import Any
 
 import typer
@@ -32,6 +33,8 @@ CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 """ClickException, of click or of the copy of it that newer versions of Typer bring."""
 
 INTERRUPTED = 130
+JUDGING = ("gate", "compare", "bench")
+"""Verbs whose 1 says that something became worse: of these, an accident is 3, nothing was measured."""
 
 app = typer.Typer(
     name="fmbench",
@@ -76,13 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    judging = bool(arguments) and arguments[0] in JUDGING
     try:
         code = app(arguments, prog_name="fmbench", standalone_mode=False)
-    except FmbenchError as error:
-        if debug:
-            raise
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
     except CLICK_ERROR as error:
         sys.stderr.write(_usage_error(error))
         sys.exit(2)
@@ -91,19 +90,24 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(1)
-    except OSError as error:
-        if debug:
-            raise
-        sys.stderr.write(f"{one_line(str(error))}\n")
-        sys.exit(2)
+        sys.exit(3 if judging else 1)
     except Exception as error:
-        if debug:
+        if debug and not judging:
             raise
-        what = f"{type(error).__name__}: {one_line(str(error))}"
-        sys.stderr.write(f"internal error: {what} (--debug shows where; please report it)\n")
-        sys.exit(1)
+        line, left = _told(error, judging)
+        sys.stderr.write(traceback.format_exc() if debug else f"{line}\n")
+        sys.exit(left)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: Exception, judging: bool) -> tuple[str, int]:
+    """What to print of an error, and the exit code."""
+    if isinstance(error, FmbenchError):
+        return str(error), 3 if judging and error.exit_code == 1 else error.exit_code
+    if isinstance(error, OSError):
+        return one_line(str(error)), 2
+    what = f"{type(error).__name__}: {one_line(str(error))}"
+    return f"internal error: {what} (--debug shows where; please report it)", 3 if judging else 1
 
 
 def program() -> None:

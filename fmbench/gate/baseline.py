@@ -1,7 +1,8 @@
 """A report made small enough to commit: its scores, what each example contributes to them, and what it was made of.
 
 One JSON file. Arrays (statistics of the gated metrics, [n, ...]) are packed: the smallest type that holds them, column
-by column, zlib, base64, named by their sha256, so that equal ones are there once. Texts and predictions are not in it.
+by column, zlib, base64, named by their sha256, so that equal ones are there once. Texts are not in it, and predictions
+only where a metric of another library needs them.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ class CellOfBaseline(_Part):
     statistics: dict[str, str] = Field(description="metric -> name in `arrays`")
     examples: str = Field(description="name in `examples` of the example ids")
     clusters: str | None = None
+    values: dict[str, str] = Field(
+        default={}, description="metric of another library -> name in `examples` of the texts that its array counts in"
+    )
 
 
 class Baseline(_Part):
@@ -152,9 +156,12 @@ def _refuse_damaged(baseline: Baseline, place: Place) -> None:
                 raise ValueError("its content is not what its name says")
         except (ValueError, TypeError) as error:
             problems.append(Problem(f"damaged: array {name}: {error}", place))
+    for name, texts in baseline.examples.items():
+        if named_list(texts)[0] != name:
+            problems.append(Problem(f"damaged: list {name}: its content is not what its name says", place))
     for cell in baseline.cells:
         wanted = [*cell.statistics.values()]
-        lists = [cell.examples, *([cell.clusters] if cell.clusters else [])]
+        lists = [cell.examples, *([cell.clusters] if cell.clusters else []), *cell.values.values()]
         if not {*wanted} <= baseline.arrays.keys() or not {*lists} <= baseline.examples.keys():
             problems.append(Problem(f"damaged: {cell.task}/{cell.model} names what is not there", place))
     if problems:

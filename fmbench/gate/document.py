@@ -8,9 +8,11 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
 from fmbench.errors import InputError, Place, Problem, one_line
 from fmbench.gate.text import summary
-from fmbench.gate.verdict import Cells, Check, Refused, Verdict
+from fmbench.gate.verdict import Check, Refused, Verdict
 
 SCHEMA = "fmbench.gate/1"
 
@@ -41,7 +43,7 @@ def to_json(verdict: Verdict, exit_code: int) -> str:
 
 
 def read_checks(verdict: Verdict, path: Path) -> Verdict:
-    """The verdict with the speed and memory checks of a file that `fmbench bench --json` wrote.
+    """The verdict with the speed and memory checks, and the refusals, of a file that `fmbench bench --json` wrote.
 
     Raises:
         InputError: there is no such file, or it is something else, or of another suite.
@@ -53,27 +55,43 @@ def read_checks(verdict: Verdict, path: Path) -> Verdict:
         raise InputError(Problem(f"not readable as JSON: {one_line(str(error))}", place)) from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(Problem(f"not a verdict of fmbench bench (schema {SCHEMA})", place))
-    if content["suite"] != verdict.suite:
-        raise InputError(Problem(f"of the suite {content['suite']!r}, not {verdict.suite!r}", place))
-    checks = [_check(one) for one in content["checks"] if one["sort"] != "quality"]
-    if not checks:
+    try:
+        found = _Document.model_validate(content)
+        every = [_CHECK.validate_python(_with_nan(one)) for one in found.checks]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(Problem(f"not a whole verdict: {where}: {first['msg']}", place)) from None
+    if found.suite != verdict.suite:
+        raise InputError(Problem(f"of the suite {found.suite!r}, not {verdict.suite!r}", place))
+    checks = [one for one in every if one.sort != "quality"]
+    if not checks and (every or not found.refused):
         raise InputError(Problem("no speed or memory in it", place))
-    refused = [Refused(**one) for one in content["refused"]]
     notes = [note for note in verdict.notes if not note.startswith("speed not compared")]
     return replace(
         verdict,
         checks=(*verdict.checks, *checks),
-        refused=(*verdict.refused, *refused),
-        notes=(*notes, *content["notes"]),
+        refused=(*verdict.refused, *found.refused),
+        notes=(*notes, *found.notes),
     )
 
 
-def _check(content: dict[str, Any]) -> Check:
-    content = {name: math.nan if value is None and name in _FLOATS else value for name, value in content.items()}
-    content["cells"] = Cells(**content["cells"])
-    content["flips"] = ()
-    del content["name"]
-    return Check(**content)
+class _Document(BaseModel):
+    """What is read of a verdict."""
+
+    suite: str
+    checks: list[dict[str, Any]]
+    refused: list[Refused]
+    notes: list[str]
+
+
+_CHECK = TypeAdapter(Check)
+
+
+def _with_nan(content: dict[str, Any]) -> dict[str, Any]:
+    """A check as it was before undefined numbers became null, without its flips."""
+    found = {name: math.nan if value is None and name in _FLOATS else value for name, value in content.items()}
+    return found | {"flips": ()}
 
 
 _FLOATS = {field.name for field in fields(Check) if field.type == "float"}

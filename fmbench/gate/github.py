@@ -17,10 +17,13 @@ def annotation_lines(verdict: Verdict, places: dict[str, Place] | None = None) -
     Args:
         places: task -> its line in the suite file, where it is known.
     """
-    lines = [f"::error title=fmbench {_value(one.what)}::{_message(one.why)}" for one in verdict.refused]
-    lines += [_of(check, (places or {}).get(check.cells.task)) for check in worst_first(verdict.checks)
-              if check.outcome != "pass"]  # fmt: skip
-    return lines[:MOST]
+    found = {
+        outcome: [_of(check, (places or {}).get(check.cells.task)) for check in worst_first(verdict.checks)
+                  if check.outcome == outcome]
+        for outcome in ("regression", "inconclusive")
+    }  # fmt: skip
+    refused = [f"::error title=fmbench {_value(one.what)}::{_message(one.why)}" for one in verdict.refused]
+    return [*found["regression"], *refused, *found["inconclusive"]][:MOST]
 
 
 def _of(check: Check, place: Place | None) -> str:

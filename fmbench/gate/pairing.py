@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fmbench.errors import InputError, NothingMeasured, Problem
+from fmbench.gate.foreign import coded
 from fmbench.gate.quality import Pair, judge
 from fmbench.gate.rules import Rules
 from fmbench.gate.side import Cell, Side
 from fmbench.gate.verdict import Cells, Check, Flip, Refused, Verdict
+from fmbench.measure.foreign import Foreign
 from fmbench.registry import METRICS
 
 Selection = Sequence[str] | None
@@ -131,14 +133,19 @@ def _pairs(one: Common, rules: Rules, refused: list[Refused]) -> list[Pair]:
         orders = [_order(cell.ids or (), other.ids or ()) for cell, other in one.seeds]
         firsts = [_order(first.ids or (), cell.ids or ()) for cell, _ in one.seeds]
         new = [other.statistics(name)[order] for (_, other), order in zip(one.seeds, orders, strict=True)]
+        base = [run[order] for run, order in zip(base, firsts, strict=True)]
+        new = [run[order] for run, order in zip(new, firsts, strict=True)]
+        if isinstance(metric, Foreign):
+            metric, runs = coded(metric, [*base, *new])
+            base, new = runs[: len(base)], runs[len(base) :]
         pairs.append(
             Pair(
                 cells=one.cells,
                 metric=metric,
                 ids=list(first.ids or ()),
                 seeds=tuple(cell.seed for cell, _ in one.seeds),
-                base=tuple(run[order] for run, order in zip(base, firsts, strict=True)),
-                new=tuple(run[order] for run, order in zip(new, firsts, strict=True)),
+                base=tuple(base),
+                new=tuple(new),
                 margin=rules.of(metric, float(np.mean([metric.score(run) for run in base]))),
                 clusters=first.clusters,
             )

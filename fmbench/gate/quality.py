@@ -2,7 +2,8 @@
 
 A metric passes if the one-sided 95 % bound of its change lies above -margin (non-inferiority). It is a regression if
 it does not pass, the one-sided p of "no loss" stays below alpha after Holm over all gated metrics, and the loss is at
-least half the margin. Everything else is inconclusive. Shares of independent examples use McNemar's exact test and
+least half the margin. A score that is undefined in new (a constant has no correlation) and was defined in the base is a
+regression. Everything else is inconclusive. Shares of independent examples use McNemar's exact test and
 Tango's score bounds (1998), all other metrics exchange the sides within examples or clusters, and bootstrap them. With
 several seeds the noise of training counts too (training.py): p is the larger of the one over examples, which is about
 these checkpoints, and the one that joins examples and Student's t over seeds, which is about the method.
@@ -17,6 +18,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from fmbench.gate.foreign import Coded
 from fmbench.gate.scores import Clusters, exchange_p, is_proportion, resampled, right, widened
 from fmbench.gate.training import Training, answers_alike, mover_p, shared_variance, training_of
 from fmbench.gate.verdict import Cells, Check, Flip, Outcome
@@ -100,11 +102,35 @@ def compare(pair: Pair, draws: int = 10_000) -> Check:
     if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(base, new, strict=True)):
         return replace(check, outcome="pass", change=0.0, low=0.0, high=0.0, worse=0.0, method="identical")
     if np.isnan(check.change):
-        return replace(check, note=f"{metric.name} is undefined on one of the sides")
+        return _undefined(check, pair.seeds, np.isnan(scores))
     if len(pair.seeds) == 1 and is_proportion(metric) and pair.clusters is None:
         return _shares(check, base[0], new[0])
-    training = training_of(scores, answers_alike(base, new)) if len(pair.seeds) > 1 else None
+    training = training_of(scores, _alike(metric, base, new)) if len(pair.seeds) > 1 else None
     return _scores(check, pair, base, new, training, draws)
+
+
+def _alike(metric: Metric, base: Sequence[np.ndarray], new: Sequence[np.ndarray]) -> bool:
+    if isinstance(metric, Coded):
+        base, new = ([metric.answers(run) for run in side] for side in (base, new))
+        labels = base[0].dtype.kind == "i"
+        return answers_alike(base, new, labels)
+    return answers_alike(base, new)
+
+
+def _undefined(check: Check, seeds: Sequence[int], undefined: np.ndarray) -> Check:
+    """A score that new lost is a regression without statistics; where the base has none nothing can be said.
+
+    Args:
+        undefined: bool [2 sides, K seeds].
+    """
+    lost = undefined[1] & ~undefined[0]
+    side, which = ("new", lost) if lost.any() else ("base", undefined[0])
+    at = ", ".join(str(seed) for seed, found in zip(seeds, which, strict=True) if found)
+    note = f"undefined in {side}" + (f" (seeds {at})" if len(seeds) > 1 else "")
+    if lost.any():
+        return replace(check, outcome="regression", note=f"{note}, defined in base", method="undefined")
+    both = " and in new" if undefined[1].all() else ""
+    return replace(check, note=f"{note}{both}: there is nothing to lose", method="undefined")
 
 
 def _shares(check: Check, base: np.ndarray, new: np.ndarray) -> Check:

@@ -7,6 +7,7 @@ from pathlib import Path
 from fmbench.errors import InputError, NothingMeasured, Place, Problem
 from fmbench.files import write_atomic
 from fmbench.gate.baseline import BASELINE_FILE, Baseline, CellOfBaseline, collect, named_list, packed, to_bytes
+from fmbench.gate.foreign import to_numbers
 from fmbench.gate.rules import Rules, rules_of
 from fmbench.gate.side import Side, clean_rows, machine_of, side_of_report
 from fmbench.measure.measurement import Measurement
@@ -47,10 +48,16 @@ def baseline_of(store: Store, side: Side, rules: Rules) -> Baseline:
         key = result.settings.get("cluster_key")
         clusters = named_list(clean[key].to_pylist()) if key else None
         examples += [ids, *([clusters] if clusters else [])]
-        names = {}
+        names, values = {}, {}
         measured = [row.metric for row in result.measurements if row.metric in METRICS and row.slice is None]
         for metric in dict.fromkeys([*rules.gated(result.main_metric, result.kind), *measured]):
-            one = packed(METRICS[metric].statistics(clean, result.data.labels))
+            numbers, texts = METRICS[metric].statistics(clean, result.data.labels), None
+            if numbers.dtype == object:
+                numbers, texts = to_numbers(numbers)
+            if texts is not None:
+                examples.append(named_list(texts))
+                values[metric] = examples[-1][0]
+            one = packed(numbers)
             arrays.append(one)
             names[metric] = one[0]
         cells.append(
@@ -68,6 +75,7 @@ def baseline_of(store: Store, side: Side, rules: Rules) -> Baseline:
                 statistics=names,
                 examples=ids[0],
                 clusters=clusters[0] if clusters else None,
+                values=values,
             )
         )
     return Baseline(

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from fmbench.errors import InputError, Place, Problem
 from fmbench.gate.baseline import BASELINE_FILE, Baseline, CellOfBaseline, array_of, read_baseline
+from fmbench.gate.foreign import from_numbers
 from fmbench.gate.verdict import Cells
+from fmbench.measure.foreign import Foreign
 from fmbench.measure.measurement import Measurement
 from fmbench.registry import METRICS
 from fmbench.run.result import Result
@@ -142,7 +144,10 @@ def side_of_baseline(path: Path, baseline: Baseline) -> Side:
 
 def _cell_of_baseline(baseline: Baseline, cell: CellOfBaseline) -> Cell:
     def statistics(metric: str) -> np.ndarray:
-        return array_of(baseline.arrays[cell.statistics[metric]])
+        found = array_of(baseline.arrays[cell.statistics[metric]])
+        if not isinstance(METRICS[metric], Foreign):
+            return found
+        return from_numbers(found, baseline.examples[cell.values[metric]] if metric in cell.values else None)
 
     return Cell(
         cells=Cells(cell.task, cell.model, cell.adaptation),

@@ -63,7 +63,7 @@ def sentence(check: Check) -> str:
         parts.append(f"p {p_value(check.adjusted)}")
     if check.method == "identical":
         parts.append("identical")
-    if check.outcome == "inconclusive":
+    if check.outcome == "inconclusive" and not math.isnan(check.change):
         parts.append(undecided(check))
     if check.note:
         parts.append(check.note)

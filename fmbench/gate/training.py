@@ -45,16 +45,23 @@ def training_of(scores: np.ndarray, alike: bool) -> Training:
     return Training(float(np.var(scores, axis=1, ddof=1).sum()) / k, 2 * (k - 1))
 
 
-def answers_alike(base: Sequence[np.ndarray], new: Sequence[np.ndarray]) -> bool:
+def answers_alike(base: Sequence[np.ndarray], new: Sequence[np.ndarray], labels: bool = False) -> bool:
     """Whether the sides of a seed are so much nearer to each other than to other seeds that pairing them pays.
 
     It pays where the mean squared distance of the statistics [n, ...] of a seed's own sides, times the squared
     quantile of Student's t with K - 1 degrees of freedom, is below that of other seeds' with 2 (K - 1).
+
+    Args:
+        labels: they are codes, whose distance is whether they differ.
     """
     from scipy.stats import t
 
     k = len(base)
-    distances = np.array([[float(np.nanmean(np.square(b - a, dtype=np.float64))) for b in new] for a in base])
+
+    def distance(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.mean(a != b) if labels else np.nanmean(np.square(b - a, dtype=np.float64)))
+
+    distances = np.array([[distance(a, b) for b in new] for a in base])
     own, others = float(distances.trace()) / k, float(distances.sum() - distances.trace()) / (k * (k - 1))
     return bool(own * t.isf(LEVEL, k - 1) ** 2 <= others * t.isf(LEVEL, 2 * (k - 1)) ** 2)
 

@@ -136,6 +136,11 @@ class Verdict:
 
 
 def worst_first(checks: Sequence[Check]) -> list[Check]:
-    """Regressions, then what is undecided, then the rest; the largest loss in margins first."""
+    """Regressions, then what is undecided, then the rest; the largest loss in margins first, undefined ones before."""
     order = {"regression": 0, "inconclusive": 1, "pass": 2}
-    return sorted(checks, key=lambda check: (order[check.outcome], -check.worse / check.margin))
+
+    def loss(check: Check) -> float:
+        found = check.worse / check.margin
+        return math.inf if math.isnan(found) else found
+
+    return sorted(checks, key=lambda check: (order[check.outcome], -loss(check)))

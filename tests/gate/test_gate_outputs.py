@@ -97,3 +97,9 @@ def test_json_has_null_for_what_is_undefined() -> None:
     assert found["checks"][0]["detectable"] is None
     assert math.isnan(GOOD.detectable)
     assert document(verdict(BAD), 1)["verdict"] == "regression"
+
+
+def test_refusals_do_not_push_regressions_out() -> None:
+    lines = annotation_lines(verdict(UNSURE, BAD, refused=(Refused("x", "crashed"),) * 12))
+    assert "regression" in lines[0]
+    assert lines[1].startswith("::error title=fmbench x")

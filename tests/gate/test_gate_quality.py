@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fmbench.gate.quality import Pair, judge
-from fmbench.gate.verdict import Check
+from fmbench.gate.text import sentence
+from fmbench.gate.verdict import Check, worst_first
 from fmbench.registry import METRICS
 from fmbench.stats.paired import mcnemar, tango
 
@@ -149,3 +150,41 @@ def test_labels_that_only_one_side_predicts_change_no_score() -> None:
     base, new = (np.array([[[1, 1, 1], [0, 0, 0]]] * 50), np.array([[[1, 1, 1], [0, 0, 0], [0, 0, 0]]] * 50))
     pair = Pair(CELLS, METRICS["macro_f1"], [str(i) for i in range(50)], (0,), (base,), (new,), 0.01)
     assert judge([pair])[0].method == "identical"
+
+
+def correlations(*predictions: np.ndarray) -> tuple[np.ndarray, ...]:
+    gold = np.arange(30.0)
+    return tuple(np.stack([one, gold], axis=1) for one in predictions)
+
+
+def test_a_score_that_became_undefined_is_a_regression_and_says_so() -> None:
+    fine, constant = np.arange(30.0), np.full(30, 2.0)
+    pair = Pair(CELLS, METRICS["spearman"], [str(i) for i in range(30)], (0,), (), (), 0.01)
+    lost = judge([replace(pair, base=correlations(fine), new=correlations(constant))])[0]
+    assert lost.outcome == "regression"
+    assert lost.note == "undefined in new, defined in base"
+    nan = judge([replace(pair, base=correlations(fine), new=correlations(np.full(30, np.nan)))])[0]
+    assert nan.outcome == "regression"
+    seeds = replace(pair, seeds=(4, 7), base=correlations(fine, fine), new=correlations(fine, constant))
+    assert judge([seeds])[0].note == "undefined in new (seeds 7), defined in base"
+    assert judge([seeds])[0].outcome == "regression"
+    assert worst_first([lost, verdict(2000, 1500, 60, 10)])[0] is lost
+
+
+def test_an_undefined_base_is_undecided_and_no_seeds_are_asked_for() -> None:
+    fine, constant, other = np.arange(30.0), np.full(30, 2.0), np.full(30, 3.0)
+    pair = Pair(CELLS, METRICS["spearman"], [str(i) for i in range(30)], (0,), (), (), 0.01)
+    found = judge([replace(pair, base=correlations(constant), new=correlations(fine))])[0]
+    assert (found.outcome, found.note) == ("inconclusive", "undefined in base: there is nothing to lose")
+    assert "settle" not in sentence(found)
+    assert "detectable" not in sentence(found)
+    both = judge([replace(pair, base=correlations(constant), new=correlations(other))])[0]
+    assert (both.outcome, both.note) == ("inconclusive", "undefined in base and in new: there is nothing to lose")
+
+
+def test_precision_of_a_tagger_that_finds_nothing_any_more_is_a_regression() -> None:
+    base = entity_runs(np.random.default_rng(1), 50, 0.2)
+    new = base.copy()
+    new[:, :, :2] = 0
+    pair = Pair(CELLS, METRICS["entity_precision"], [str(i) for i in range(50)], (0,), (base,), (new,), 0.01)
+    assert judge([pair])[0].outcome == "regression"

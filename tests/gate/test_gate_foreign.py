@@ -1,0 +1,109 @@
+"""Metrics of other libraries are gated as ours are, from a report and from a baseline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gated import CELLS, broken_copy
+
+from fmbench.cli import main
+from fmbench.gate.baseline import array_of, packed
+from fmbench.gate.foreign import coded, from_numbers, to_numbers
+from fmbench.gate.quality import Pair, judge
+from fmbench.measure.foreign import Foreign
+from fmbench.registry import METRICS
+
+Capture = pytest.CaptureFixture[str]
+
+
+def command(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(left.value.code or 0), out, err
+
+
+def test_a_main_metric_of_scikit_learn_is_gated_from_a_report_and_a_baseline(
+    suite: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    metrics = '    metrics: ["sklearn:balanced_accuracy_score", accuracy]\n'
+    suite.write_text(suite.read_text().replace("adaptations:", f"{metrics}adaptations:"))
+    command(capsys, "run", suite, "--out", tmp_path / "base", "--models", "tfidf-logreg", "--seeds", "0")
+    report = tmp_path / "base" / "words"
+    assert command(capsys, "baseline", "save", report, "--out", tmp_path / "kept")[0] == 0
+    new = broken_copy(report, tmp_path / "new", 0.2)
+    found = []
+    for base in (report, tmp_path / "kept"):
+        assert command(capsys, "gate", base, report)[0] == 0
+        code, out, err = command(capsys, "gate", base, new, "--json", "-")
+        assert code == 1, err
+        (check,) = json.loads(out)["checks"]
+        assert (check["metric"], check["outcome"]) == ("sklearn:balanced_accuracy_score", "regression")
+        assert check["change"] == pytest.approx(-0.2, abs=0.01)
+        assert check["low"] < check["change"] < check["high"] < 0
+        found.append((check["p"], check["low"], check["base"], check["new"]))
+    assert found[0] == found[1]
+
+
+def objects(gold: list[object], predicted: list[object]) -> np.ndarray:
+    found = np.empty((len(gold), 2), dtype=object)
+    found[:, 0], found[:, 1] = gold, predicted
+    return found
+
+
+def foreign_pair(name: str, base: list[np.ndarray], new: list[np.ndarray]) -> Pair:
+    metric, runs = coded(METRICS[name], [*base, *new])
+    sides = (tuple(runs[: len(base)]), tuple(runs[len(base) :]))
+    return Pair(CELLS, metric, [str(i) for i in range(len(base[0]))], tuple(range(len(base))), *sides, 0.01)
+
+
+@pytest.mark.parametrize("name", ["sklearn:matthews_corrcoef", "sklearn:hamming_loss", "sklearn:mean_absolute_error"])
+def test_codes_score_as_the_metric_does(name: str) -> None:
+    rng = np.random.default_rng(0)
+    numbers = name.endswith("error")
+
+    def run(wrong: float) -> np.ndarray:
+        gold = np.random.default_rng(9).integers(0, 3, 150)
+        guess = np.where(rng.random(150) < wrong, rng.integers(0, 3, 150), gold)
+        return objects(*([[float(x) for x in one] if numbers else [f"l{x}" for x in one] for one in (gold, guess)]))
+
+    base, new = [run(0.1)], [run(0.6)]
+    pair = foreign_pair(name, base, new)
+    check = judge([pair])[0]
+    assert check.base == pytest.approx(np.mean([METRICS[name].score(one) for one in base]))
+    assert check.new == pytest.approx(np.mean([METRICS[name].score(one) for one in new]))
+    assert (check.outcome, check.seeds) == ("regression", 1)
+    assert judge([foreign_pair(name, base, base)])[0].method == "identical"
+    assert judge([foreign_pair(name, new, base)])[0].outcome == "pass"
+
+
+def test_a_library_that_refuses_what_new_predicts_makes_its_score_undefined() -> None:
+    fine = objects([1.0, 2.0, 3.0], [1.0, 2.0, 2.5])
+    lost = objects([1.0, 2.0, 3.0], [1.0, float("nan"), 2.5])
+    check = judge([foreign_pair("sklearn:mean_absolute_error", [fine], [lost])])[0]
+    assert (check.outcome, check.note) == ("regression", "undefined in new, defined in base")
+
+
+def test_a_coded_module_of_evaluate_gets_its_integers_back() -> None:
+    def share(gold: list[object], predicted: list[object], counts: np.ndarray | None) -> float:
+        assert all(type(one) is int for one in (*gold, *predicted))
+        assert counts is not None
+        return float(np.average([a == b for a, b in zip(gold, predicted, strict=True)], weights=counts))
+
+    metric = Foreign("evaluate:share", share, frozenset({"class"}), True, 200, coded=True)
+    numbers, texts = to_numbers(objects([0, 1, 1, 0], [0, 1, 0, 0]))
+    assert texts is None
+    back = from_numbers(array_of(packed(numbers)[1]), texts)
+    made, runs = coded(metric, [back])
+    assert made.score(runs[0]) == 0.75
+
+
+def test_lists_of_tags_come_back_from_a_baseline() -> None:
+    given = objects([["B", "O"], ["O"]], [["O", "O"], ["O"]])
+    numbers, texts = to_numbers(given)
+    assert texts is not None
+    assert from_numbers(array_of(packed(numbers)[1]), [str(one) for one in texts]).tolist() == given.tolist()
