@@ -60,6 +60,8 @@ def bench(
     from fmbench.suite.loader import load_suite
     from fmbench.suite.plan import Selection, plan
 
+    if inconclusive not in (None, "warn", "fail"):
+        raise InputError(f"--inconclusive {inconclusive}: neither warn nor fail")
     sides = [_side(base, base_python, "base"), _side(new, new_python, "new")]
     loaded = load_suite(suite, base_set or ())
     load_suite(suite, new_set or ())
@@ -100,12 +102,15 @@ def bench(
 
 
 def _side(path: Path | None, python: Path | None, which: str) -> tuple[Path, Path | None]:
-    """(interpreter, checkout or None for the fmbench that is installed there)."""
+    """(interpreter, checkout or None for the fmbench that is installed there).
+
+    Another interpreter never gets the packages of this one: they would be measured instead of its own.
+    """
     if python is not None and not (python.is_file() and os.access(python, os.X_OK)):
         raise InputError(f"--{which}-python {python}: not an executable file")
     mine = python or Path(sys.executable)
     if path is None:
-        return mine, HERE
+        return mine, HERE if python is None else None
     if path.is_file() and os.access(path, os.X_OK):
         return path, None
     if not (path / "fmbench" / "__init__.py").is_file():

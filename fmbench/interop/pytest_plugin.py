@@ -7,6 +7,7 @@ and fails if they became worse than the baseline; where that is undecided it is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     named = parent.config.getoption("--fmbench")
-    if not named or file_path != Path(named).resolve():
+    if not named or file_path != Path(os.path.abspath(parent.config.invocation_params.dir / named)):
         return None
     found: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
     return found
@@ -71,8 +72,10 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         from fmbench.errors import FmbenchError
+        from fmbench.gate.rules import rules_of
         from fmbench.gate.side import read_side
         from fmbench.gate.verdict import Cells
+        from fmbench.run.identity import main_metrics
         from fmbench.run.store import Store
         from fmbench.suite.loader import load_suite
         from fmbench.suite.plan import Selection, plan
@@ -87,16 +90,38 @@ class SuiteFile(pytest.File):
             raise self.CollectError(str(error)) from None
         name = self.suite.name if limit is None else f"{self.suite.name}-limit-{limit}"
         self.store = Store(Path(option("--fmbench-out")) / name)
+        if _overwrites(self.base.path, self.store.folder):
+            raise self.CollectError(
+                f"--fmbench-baseline {self.base.path} is where the results would go: name another folder with "
+                f"--fmbench-out, or save a baseline (fmbench baseline save {self.base.path})"
+            )
         groups: dict[Cells, list[Cell]] = {}
         for cell in cells:
             groups.setdefault(Cells(cell.task.name, cell.model.name, cell.adaptation), []).append(cell)
+        rules, compared = rules_of(self.suite.gate), {cell.cells for cell in self.base.cells}
+        family = sum(
+            len(rules.gated(main_metrics(members[0])[0], members[0].task.spec.kind))
+            for key, members in groups.items()
+            if key in compared
+        )
         for key, members in groups.items():
             name = f"{key.task}/{key.model}/{key.adaptation}"
-            yield CellTest.from_parent(self, name=name, cells=key, members=members, family=len(groups))
+            yield CellTest.from_parent(self, name=name, cells=key, members=members, family=family)
+
+
+def _overwrites(base: Path, out: Path) -> bool:
+    """Whether results in `out` would replace the report that they are compared with; a baseline file stays as it is."""
+    from fmbench.gate.baseline import BASELINE_FILE
+
+    return base.resolve() == out.resolve() and not (base / BASELINE_FILE).is_file()
 
 
 class CellTest(pytest.Item):
-    """All seeds of a task x model x adaptation, compared with the baseline."""
+    """All seeds of a task x model x adaptation, compared with the baseline.
+
+    Args:
+        family: how many metrics are gated in all tests together; p-values are adjusted for them.
+    """
 
     parent: SuiteFile
 

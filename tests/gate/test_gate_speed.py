@@ -16,6 +16,8 @@ from fmbench.gate.bench import Arm, Bench, SideFailed, bench, measure
 from fmbench.gate.speed import Block, Stage, judge_memory, judge_speed, noise_floor
 from fmbench.gate.worker import DeviceClock, timed
 
+ROOT = Path(__file__).parents[2]
+
 
 def blocks(rng: np.random.Generator, slowdown: float, noise: float, processes: int = 6, rounds: int = 5) -> list[Block]:
     """Rounds of a drifting machine; each process has an offset of its own."""
@@ -170,6 +172,20 @@ def test_the_real_worker_measures_a_real_cell_and_the_gate_takes_its_verdict(
     assert "speed not compared" not in out
 
 
+def test_another_python_is_measured_with_its_own_packages(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "python"
+    other.write_text('#!/bin/sh\nread job\necho "{\\"error\\": \\"packages <$PYTHONPATH>\\"}"\n')
+    other.chmod(0o755)
+    options = ["--suite", suite, "--models", "majority", "--base-python", other, "--new-python", other]
+    code, out, _ = command(capsys, "bench", *options, "--json", "-")
+    assert code == 3
+    assert json.loads(out)["refused"][0]["why"].endswith("packages <>")
+    code, out, _ = command(capsys, "bench", ROOT, ROOT, *options, "--json", "-")
+    assert json.loads(out)["refused"][0]["why"].endswith(f"packages <{ROOT}>"), "a checkout that was asked for"
+
+
 def test_a_gpu_is_timed_by_events_of_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     happened: list[str] = []
 
@@ -209,6 +225,7 @@ def test_a_gpu_is_timed_by_events_of_its_stream(monkeypatch: pytest.MonkeyPatch)
         (["bench", "--suite", "words.yaml", "--new-set", "nonsense"], 2, "--set 'nonsense': expected key=value"),
         (["bench", "--suite", "words.yaml", "--models", ""], 3, "no cells selected"),
         (["bench", "--suite", "words.yaml", "--device", "gpu"], 2, "gpu"),
+        (["bench", "--suite", "words.yaml", "--inconclusive", "foo"], 2, "foo: neither warn nor fail"),
     ],
 )
 def test_bad_arguments_are_one_line_before_anything_is_measured(

@@ -7,9 +7,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pyarrow.parquet  # noqa: F401
 import pytest
+import sklearn.linear_model  # noqa: F401
 
+import fmbench.gate.save
+import fmbench.run.execute  # noqa: F401 - pytester forgets what is first imported inside a test; numpy bears that badly
 from fmbench.cli import main
+from fmbench.gate import pairing
 
 pytest_plugins = ["pytester"]
 
@@ -104,6 +109,45 @@ def test_what_is_undecided_is_skipped_and_fails_under_strict(
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(["*SKIPPED*would settle it*"])
     pytester.runpytest(*options(tiny_suite, baseline), "--fmbench-strict").assert_outcomes(passed=1, failed=1)
+
+
+def test_results_never_replace_the_report_they_are_compared_with(
+    pytester: pytest.Pytester, tiny_suite: Path, baseline: Path, tmp_path: Path
+) -> None:
+    kept = {file: file.read_bytes() for file in (tmp_path / "base").rglob("*") if file.is_file()}
+    report = ("--fmbench-baseline", str(tmp_path / "base" / "tiny"))
+    (tmp_path / "link").symlink_to(tmp_path / "base")
+    for out in ("base", "link"):
+        result = pytester.runpytest(*MINE, "--fmbench", str(tiny_suite), *report, "--fmbench-out", str(tmp_path / out))
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*is where the results would go*"])
+    assert kept == {file: file.read_bytes() for file in (tmp_path / "base").rglob("*") if file.is_file()}
+    pytester.runpytest(*options(tiny_suite, tmp_path / "base" / "tiny")).assert_outcomes(passed=2)
+
+
+def test_p_values_are_adjusted_for_every_gated_metric_as_in_the_gate(
+    pytester: pytest.Pytester, tiny_suite: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_suite.write_text(tiny_suite.read_text() + "gate: {margins: {macro_f1: 0.02, mae: 0.1}}\n")
+    families: list[object] = []
+    real = pairing.judge
+
+    def heard(pairs: list[object], alpha: float, family: int | None) -> object:
+        families.append(family)
+        return real(pairs, alpha, family)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pairing, "judge", heard)
+    pytester.runpytest(*options(tiny_suite, baseline), "-k", "tfidf")
+    assert families == [4], "two cells of two gated metrics each; mae is not one of this kind"
+
+
+def test_a_suite_behind_a_symbolic_link_is_collected(
+    pytester: pytest.Pytester, tiny_suite: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pytester.path / "link").symlink_to(tiny_suite.parent)
+    pytester.runpytest(*options(pytester.path / "link" / tiny_suite.name, baseline)).assert_outcomes(passed=2)
+    out = ("--fmbench-baseline", str(baseline), "--fmbench-out", str(pytester.path / "reports"))
+    pytester.runpytest(*MINE, "--fmbench", f"link/{tiny_suite.name}", *out).assert_outcomes(passed=2)
 
 
 def test_another_task_version_fails_with_the_reason(
