@@ -1,4 +1,4 @@
-"""The source `generator`: rows made by a seeded program, which knows the best score that can be reached on them."""
+"""The source `generator`: rows made by a seeded program, which states a bound of the scores on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Generated:
     Args:
         splits: "train", "validation" and "test" -> columns of equal length.
         side: tables beside the rows.
-        ceiling: metric -> the best score on this test split, by Bayes' rule or an oracle.
+        ceiling: metric -> a bound that nothing can be expected to pass on this test split: by Bayes' rule (exact), or of
+            an oracle that knows more than a model can (loose). Metrics without a true bound are left out.
         notes: what a reader of the result should know of these rows.
     """
 

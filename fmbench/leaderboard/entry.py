@@ -33,7 +33,7 @@ class Task:
     Args:
         key: None-valued fingerprint "" where nothing was run yet.
         chance, ceiling: scores that rescale to 0 and 1; None where the task has none.
-        ceiling_stated: whether the data say what can be reached at best; if not, the ceiling is the best of the metric.
+        ceiling_stated: whether the data state a bound; if not, the ceiling is the best of the metric.
         current: False for an older version or other rows than the newest; it is shown, and not in the headline.
         item_scores: whether the score is a mean of item scores, so that items can be won and lost.
         rows: (split, number of rows).

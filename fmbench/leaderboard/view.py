@@ -218,7 +218,7 @@ def _task_name(board: Board, number: int) -> str:
 
 def task_help(task: Task) -> str:
     """Metric, levels, rows and version of a task, in one line."""
-    known = ", the best that can be reached" if task.ceiling_stated else ""
+    known = ", a bound: nothing can be expected to do better" if task.ceiling_stated else ""
     levels = "no chance level" if task.span is None else f"chance {task.chance:.4g}, ceiling {task.ceiling:.4g}{known}"
     rows = ", ".join(f"{n:,} {split}" for split, n in task.rows)
     stale = "" if task.current else "; stale: not in the headline"

@@ -36,7 +36,7 @@ class DataInfo(_Part):
     labels: list[str]
     notes: list[str] = []
     ceiling: dict[str, float] | None = Field(
-        default=None, description="metric -> the best score that anything can reach, where the source knows it"
+        default=None, description="metric -> a bound that nothing can be expected to pass, where the source knows one"
     )
     chance: Number = Field(
         default=None,

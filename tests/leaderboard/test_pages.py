@@ -167,7 +167,7 @@ def test_a_stated_ceiling_is_in_the_header_the_data_and_the_table(board: MakeBoa
         "made": (0.875, True),
         "real": (1.0, False),
     }
-    assert "accuracy (chance 0.5, ceiling 0.875, the best that can be reached)" in text
+    assert "accuracy (chance 0.5, ceiling 0.875, a bound: nothing can be expected to do better)" in text
     assert "accuracy (chance 0.5, ceiling 1);" in text
     assert "<small><bdi>ceiling 87.5 · d</bdi></small>" in text
     assert "<small><bdi>d</bdi></small>" in text

@@ -11,18 +11,20 @@ from fmbench.data.generator import Generated
 from fmbench.data.lane_keeping import LaneKeeping, demonstrations, random_worlds
 from fmbench.simulate import lane
 
+BRAKING = "strength: 1 is 2 to 5 m/s^2; moves jerk and how soon the inattentive crash, not the errors' ceiling"
+
 
 class CarFollowing:
     """The worlds of `lane-keeping` without bends; there always is a leading car, and it is near.
 
-    The ceiling is what the expert (the intelligent driver model) reaches, and for the errors of actions the noise of
-    its record.
+    The ceiling is that of `lane-keeping`. Of the main metric, the error of acceleration, `label_noise` moves the ceiling
+    and `disturbance` what learners add to it; `braking` moves neither for certain, but what comes of driving badly.
     """
 
     version: ClassVar[int] = 1
 
     class Settings(LaneKeeping.Settings):
-        braking: float = Field(default=1.0, gt=0, le=1.5, description="strength: 1 is 2 to 5 m/s^2: difficulty")
+        braking: float = Field(default=1.0, gt=0, le=1.5, description=BRAKING)
 
     @staticmethod
     def generate(settings: CarFollowing.Settings) -> Generated:
