@@ -24,8 +24,8 @@ class Generated:
     Args:
         splits: "train", "validation" and "test" -> columns of equal length.
         side: tables beside the rows.
-        ceiling: metric -> a bound that nothing can be expected to pass on this test split: by Bayes' rule (exact), or of
-            an oracle that knows more than a model can (loose). Metrics without a true bound are left out.
+        ceiling: metric -> a bound that nothing can be expected to pass on this test split: by Bayes' rule (exact), or
+            of an oracle that knows more than a model can (loose). Metrics without a true bound are left out.
         notes: what a reader of the result should know of these rows.
     """
 

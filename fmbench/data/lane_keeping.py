@@ -22,8 +22,8 @@ class LaneKeeping:
 
     On its way to the car every action is disturbed, so that the demonstrations show how to come back (Laskey et al.
     2017, CoRL); what is recorded is what the expert wanted, plus `label_noise`. The ceiling of the errors of actions is
-    the noise of the record: the expert's action is the median given the state. For time in lane, crashes and progress it
-    is the end of the metric's range, stated where the expert reaches it. Jerk has none: to stand still costs no jerk.
+    the noise of the record: the expert's action is the median given the state. For time in lane, crashes and progress
+    it is the end of the metric's range, stated where the expert reaches it. Jerk has none: to do nothing costs none.
     """
 
     version: ClassVar[int] = 1

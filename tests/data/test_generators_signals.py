@@ -16,7 +16,6 @@ from fmbench.data.images import image_array
 from fmbench.data.rows import SPLITS
 from fmbench.data.sound import read_wav
 from fmbench.registry import GENERATORS, KINDS
-from fmbench.simulate import lane
 from fmbench.suite.schema import Split
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -25,6 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "traffic-flow": {"counters": 2, "train": 14, "validation": 4, "test": 4},
     "intersection-paths": {"train": 10, "validation": 5, "test": 10},
     "car-following": {"train": 2, "validation": 1, "test": 3, "seconds": 4.0},
+    "lane-keeping": {"train": 2, "validation": 1, "test": 3, "seconds": 4.0},
     "road-scenes": {"train": 12, "validation": 6, "test": 18},
 }
 PRINTS = {
@@ -33,6 +33,7 @@ PRINTS = {
     "traffic-flow": "3ebfc456bdeeb089",
     "intersection-paths": "fd627060c069af03",
     "car-following": "7af7c24330325156",
+    "lane-keeping": "5e4378839bd2afdc",
     "road-scenes": "fd880c70c01c7f5a",
 }
 
@@ -271,36 +272,6 @@ def paths(made: Generated, split: str) -> tuple[np.ndarray, np.ndarray]:
     found, _ = kind.assemble(scenes, {}, kind.Options(), Split())
     rows = found[split]
     return tuple(np.array(rows[name]).reshape(len(rows["id"]), -1, 2) for name in ("observed", "future"))
-
-
-class TestCarFollowing:
-    def test_there_always_is_a_car_and_the_lane_is_straight(self) -> None:
-        side = make("car-following").side["scenarios"]
-        assert max(side["lead_gap"]) < 60
-        assert {value for name in side if name in ("bend_1", "bend_2", "bend_3") for value in side[name]} == {0.0}
-
-    def test_who_does_not_watch_the_car_hits_it_and_the_expert_reaches_the_ceiling(self) -> None:
-        made = make("car-following", test=30, seconds=15.0)
-        worlds = np.array([made.side["scenarios"][name] for name in lane.WORLD]).T[-30:]
-        blind = lane.drive(worlds, _blind, 150)
-        expert = lane.drive(worlds, lane.expert, 150)
-        assert made.ceiling["collision_rate"] == expert.collided.mean() == 0.0
-        assert made.ceiling["time_in_lane"] == expert.in_lane.mean()
-        assert blind.collided.mean() > 0.5
-
-    def test_harder_braking_makes_a_rougher_ride_and_noise_of_the_record_its_errors(self) -> None:
-        calm, usual = (make("car-following", test=30, seconds=15.0, braking=b).ceiling for b in (0.4, 1.4))
-        assert usual["jerk"] > calm["jerk"]
-        loud = make("car-following", label_noise=2.0).ceiling
-        assert loud["acceleration_mae"] == pytest.approx(2 * make("car-following").ceiling["acceleration_mae"])
-
-
-def _blind(states: np.ndarray) -> np.ndarray:
-    """The expert, who does not see the leading car."""
-    alone = states.copy()
-    alone[:, lane.STATE.index("gap")] = lane.SIGHT
-    alone[:, lane.STATE.index("closing_speed")] = 0.0
-    return lane.expert(alone)
 
 
 class TestRoadScenes:

@@ -17,8 +17,9 @@ BRAKING = "strength: 1 is 2 to 5 m/s^2; moves jerk and how soon the inattentive 
 class CarFollowing:
     """The worlds of `lane-keeping` without bends; there always is a leading car, and it is near.
 
-    The ceiling is that of `lane-keeping`. Of the main metric, the error of acceleration, `label_noise` moves the ceiling
-    and `disturbance` what learners add to it; `braking` moves neither for certain, but what comes of driving badly.
+    The ceiling is that of `lane-keeping`. Of the main metric, the error of acceleration, `label_noise` moves the
+    ceiling and `disturbance` what learners add to it; `braking` moves the latter little. It moves what comes of
+    driving badly.
     """
 
     version: ClassVar[int] = 1
