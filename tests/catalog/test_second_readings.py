@@ -1,7 +1,7 @@
 """The second, independent readings of the corpora: readings/TASK.tsv holds both labels of each row that was read.
 
-Entities stand as marked sentences (one firm has another name since). `first` is the label at the time of the reading; a few
-were corrected after it.
+Entities stand as marked sentences (one firm has another name since). `first` is the label at the time of the reading; a
+few were corrected after it.
 """
 
 from __future__ import annotations
