@@ -24,7 +24,7 @@ RUNS = {
     "medical": "majority,tfidf-logreg,table-logreg",
     "finance": "majority,tfidf-logreg,table-logreg,naive",
     "recommendation": "random-ranking,popularity,item-knn",
-    "education": "majority,tfidf-cosine,tfidf-logreg",
+    "education": "majority,tfidf-logreg",
     "city": "majority,tfidf-logreg,naive",
     "driving": "majority,tfidf-logreg,ridge",
     "vision": "majority,pixel-logreg",
