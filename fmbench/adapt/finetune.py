@@ -58,6 +58,7 @@ class Finetune:
 
     @staticmethod
     def fit(model: Encoder, data: Examples, settings: Finetune.Settings, context: FitContext) -> Fitted:
+        from dataclasses import fields
         from functools import partial
 
         from fmbench.adapt.trained import fit_network
@@ -74,22 +75,12 @@ class Finetune:
         k, enter = settings.frozen_layers, None
         if k and freeze_lower(trunk, k):
             enter = partial(with_states, trunk, weights_sha256(model.folder), k, context.device, context.cache)
-        shared = (
-            "epochs",
-            "batch_size",
-            "learning_rate",
-            "weight_decay",
-            "warmup",
-            "clip_norm",
-            "patience",
-            "max_steps",
-        )
-        fields = {name: getattr(settings, name) for name in shared}
+        own = {field.name: getattr(settings, field.name) for field in fields(TrainSettings)}
         return fit_network(
             trunk,
             model_tokenizer(model, data.kind.readout),
             data,
-            TrainSettings(**fields, precision=device.precision(settings.precision)),
+            TrainSettings(**own | {"precision": device.precision(settings.precision)}),
             context,
             rng,
             dropout=settings.dropout,

@@ -60,8 +60,6 @@ def bench(
     from fmbench.suite.loader import load_suite
     from fmbench.suite.plan import Selection, plan
 
-    if inconclusive not in (None, "warn", "fail"):
-        raise InputError(f"--inconclusive {inconclusive}: neither warn nor fail")
     sides = [_side(base, base_python, "base"), _side(new, new_python, "new")]
     loaded = load_suite(suite, base_set or ())
     load_suite(suite, new_set or ())

@@ -46,8 +46,10 @@ def rules_of(gate: Gate, margins: Sequence[str] = (), inconclusive: str | None =
     """The suite's rules, with `--margin 0.02` and `--margin entity_f1=0.02` on top.
 
     Raises:
-        InputError: a margin that is no number above 0, or of an unknown metric.
+        InputError: a margin that is no number above 0, or of an unknown metric; another policy than warn and fail.
     """
+    if inconclusive not in (None, "warn", "fail"):
+        raise InputError(f"--inconclusive {inconclusive}: neither warn nor fail")
     margin, named = gate.margin, dict(gate.margins)
     for text in margins:
         name, equals, number = text.rpartition("=")

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from fmbench.cli import main
 from fmbench.gate.quality import Pair
 from fmbench.gate.verdict import Cells
 from fmbench.registry import METRICS
@@ -51,6 +53,15 @@ def broken_copy(report: Path, target: Path, share: float = 0.0, model: str = "tf
         column = table.column_names.index("prediction")
         pq.write_table(table.set_column(column, "prediction", pa.array(predictions)), path)
     return target
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of `fmbench` with these arguments."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(left.value.code or 0), out, err
 
 
 def edit_results(report: Path, change: Callable[[dict[str, object]], None]) -> None:

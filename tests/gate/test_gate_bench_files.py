@@ -6,22 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from gated import broken_copy
+from gated import broken_copy, command
 
-from fmbench.cli import main
 from fmbench.gate.document import to_json
 from fmbench.gate.verdict import Cells, Check, Refused, Verdict
 
 SPEED = Check(Cells("t", "m", "fit"), "speed", "cpu_seconds", "pass", 1.0, 1.0, 0.0, -0.1, 0.1, 0.0, 0.05, 12)
 Capture = pytest.CaptureFixture[str]
-
-
-def command(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return int(left.value.code or 0), out, err
 
 
 @pytest.fixture

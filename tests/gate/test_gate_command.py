@@ -8,18 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from gated import broken_copy, edit_results
-
-from fmbench.cli import main
-
-
-def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return int(left.value.code or 0), out, err
-
+from gated import broken_copy, command, edit_results
 
 Capture = pytest.CaptureFixture[str]
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gated import CELLS, broken_copy
+from gated import CELLS, broken_copy, command
 
-from fmbench.cli import main
 from fmbench.gate.baseline import array_of, packed
 from fmbench.gate.foreign import coded, from_numbers, to_numbers
 from fmbench.gate.quality import Pair, judge
@@ -17,14 +16,6 @@ from fmbench.measure.foreign import Foreign
 from fmbench.registry import METRICS
 
 Capture = pytest.CaptureFixture[str]
-
-
-def command(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return int(left.value.code or 0), out, err
 
 
 def test_a_main_metric_of_scikit_learn_is_gated_from_a_report_and_a_baseline(

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gated import CELLS
+from gated import CELLS, command
 
-from fmbench.cli import main
 from fmbench.gate.bench import Arm, Bench, SideFailed, bench, measure
 from fmbench.gate.speed import Block, Stage, judge_memory, judge_speed, noise_floor
 from fmbench.gate.worker import DeviceClock, timed
@@ -144,14 +143,6 @@ def test_more_rounds_are_made_only_while_undecided(tmp_path: Path) -> None:
 def test_a_side_that_cannot_be_measured_says_so(tmp_path: Path, job: dict[str, object], says: str) -> None:
     with pytest.raises(SideFailed, match=says):
         measure(made_up(tmp_path, "base", 0.1), made_up(tmp_path, "new", 0.1, **job), Stage(1, 2, 0.01), Bench())
-
-
-def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return int(left.value.code or 0), out, err
 
 
 def test_the_real_worker_measures_a_real_cell_and_the_gate_takes_its_verdict(
