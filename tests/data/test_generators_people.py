@@ -29,10 +29,10 @@ YES_NO = {"readmission": "readmitted", "card-fraud": "stolen", "credit-drift": "
 """Generator -> the label that is yes."""
 SMALL = {"train": 60, "validation": 20, "test": 60}
 FINGERPRINTS = {
-    "readmission": "aa80328bc607432030be62fe32407f8507a155394be36bb060b8097e237993a3",
-    "card-fraud": "a4dbb599968f6cdae9679edeb9e9704a4a60041ec94986d5e034cd5b78f5fd6d",
+    "readmission": "57cf5f21ad1abaee206205a24399b3517d2ddd98d88bc3b63c6fa518d07a3ec5",
+    "card-fraud": "7d63113e88d00c1565f1d3ea910c7c293da2912e438ba833ac2088f1d2c30bf5",
     "credit-drift": "155085b4ae3a686d0aa1d715116ac626a263e70697edd2a9866f77857557ee73",
-    "knowledge-tracing": "2dce0d576dbb1fe07859d22cf30c95816d3227599f05ddcf6791bc19d9d2941c",
+    "knowledge-tracing": "e71530ca8075822217a192a433897316a27b5571f71416dab8c34e81ba150ea7",
     "preference-logs": "549d6b0aeb80205918d61b9ba329bf4d02a0416e40107a97e60aaa474e7076e2",
 }
 
@@ -188,19 +188,27 @@ def test_clutter_hides_the_risks_of_a_readmission_from_a_learner_only() -> None:
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        ("rx:warfarin rx:ibuprofen", "rx:ibuprofen rx:warfarin"),
-        ("rx:warfarin rx:ibuprofen stop:warfarin", "rx:warfarin stop:warfarin rx:ibuprofen"),
-        ("rx:diuretic dx:heartfailure", "dx:heartfailure rx:diuretic"),
-        ("rx:ace lab:egfr-", "lab:egfr- rx:ace"),
-        ("lab:crp- lab:crp+", "lab:crp+ lab:crp-"),
-        ("gap:90d visit:er", "visit:er gap:90d"),
-        ("dx:diabetes rx:steroid", "dx:diabetes rx:statin"),
-        ("home:family plan:none", "home:family plan:followup"),
+        ("warfarin ibuprofen", "ibuprofen warfarin"),
+        ("warfarin ibuprofen warfarin stopped", "warfarin warfarin stopped ibuprofen"),
+        ("diuretic heart failure", "heart failure diuretic"),
+        ("ace inhibitor egfr low", "egfr low ace inhibitor"),
+        ("crp low crp high", "crp high crp low"),
+        ("quiet months emergency visit", "emergency visit quiet months"),
+        ("diabetes steroid", "diabetes statin"),
+        ("with family no plan", "with family followup planned"),
     ],
 )
 def test_what_raises_the_risk_of_a_readmission_is_order_and_company(first: str, second: str) -> None:
     high, low = readmission.probability([first, second])
     assert high > low * 1.5
+
+
+def test_events_of_a_stay_are_read_back_as_they_were_written() -> None:
+    generated = made("readmission")
+    for text in generated.splits["test"]["text"]:
+        assert " ".join(readmission.events_of(text)) == text
+    every = ["warfarin", "warfarin stopped", "warfarin", "egfr low", "kidney disease", "echo", "with family"]
+    assert readmission.events_of(" ".join(every)) == every
 
 
 def test_fraud_is_as_likely_as_summing_over_all_that_is_not_seen_says() -> None:
@@ -226,10 +234,10 @@ def test_fraud_is_as_likely_as_summing_over_all_that_is_not_seen_says() -> None:
 
 def test_the_next_answer_is_as_likely_as_summing_over_all_paths_of_knowledge_says() -> None:
     settings = knowledge_tracing.KnowledgeTracing.Settings(forget=0.1, exercises=4)
-    text = "fractions:hard:right angles:easy:wrong fractions:easy:right angles:easy:right next:fractions:hard"
+    text = "fractions hard right angles easy wrong fractions easy right angles easy right next fractions hard"
     chances = {"easy": (settings.guess, 1 - settings.slip), "hard": (settings.guess / 2, 1 - 2 * settings.slip)}
-    events = [event.split(":") for event in text.split()]
-    events[-1] = [*events[-1][1:], "right"]
+    said = [*text.replace("next ", "").split(), "right"]
+    events = [said[i : i + 3] for i in range(0, len(said), 3)]
 
     def path(student: knowledge_tracing.Student, known: dict[str, tuple[int, ...]], until: int) -> float:
         """The probability that knowledge goes this way, and that the answers before `until` come out as they did."""

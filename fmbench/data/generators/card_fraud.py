@@ -47,7 +47,7 @@ class CardFraud:
     ways. Cards that were not stolen may have a journey of the same length, so that a run by itself is no proof.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: payments as plain words, without colons
 
     class Settings(Sizes):
         fraud: float = Field(default=0.2, gt=0, lt=1, description="share of stolen cards")
@@ -125,9 +125,10 @@ def _emissions(settings: CardFraud.Settings) -> np.ndarray:
 
 def _text(payments: Sequence[int]) -> str:
     parts = zip(*np.unravel_index(payments, SHAPE), strict=True)
-    return " ".join(":".join(words[i] for words, i in zip(WORDS, one, strict=True)) for one in parts)
+    return " ".join(words[i] for one in parts for words, i in zip(WORDS, one, strict=True))
 
 
 def _numbers(text: str) -> np.ndarray:
-    parts = [[words.index(part) for words, part in zip(WORDS, one.split(":"), strict=True)] for one in text.split()]
-    return np.ravel_multi_index(tuple(np.array(parts).T), SHAPE)
+    said = text.split()
+    parts = [[words.index(one) for one in said[k :: len(WORDS)]] for k, words in enumerate(WORDS)]
+    return np.asarray(np.ravel_multi_index(tuple(np.array(parts)), SHAPE))

@@ -36,7 +36,7 @@ class KnowledgeTracing:
     the first and halve the second.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: exercises as plain words, without colons
 
     class Settings(Sizes):
         guess: float = Field(default=0.15, ge=0, le=0.5, description="right without knowing, on an easy exercise")
@@ -97,15 +97,15 @@ def _chances(settings: KnowledgeTracing.Settings) -> np.ndarray:
 
 
 def _text(skills: Sequence[int], hard: Sequence[int], right: Sequence[int]) -> str:
-    names = [f"{SKILLS[skill]}:{HARDNESS[h]}" for skill, h in zip(skills, hard, strict=True)]
-    past = [f"{name}:{ANSWERS[r]}" for name, r in zip(names[:-1], right[:-1], strict=True)]
-    return " ".join([*past, f"next:{names[-1]}"])
+    names = [f"{SKILLS[skill]} {HARDNESS[h]}" for skill, h in zip(skills, hard, strict=True)]
+    past = [f"{name} {ANSWERS[r]}" for name, r in zip(names[:-1], right[:-1], strict=True)]
+    return " ".join([*past, f"next {names[-1]}"])
 
 
 def _numbers(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Skills, hardness and answers of the texts, int [n, exercises + 1] and for the answers [n, exercises]."""
-    rows = [[event.split(":") for event in text.split()] for text in texts]
-    skills = [[SKILLS.index(one[0]) for one in row[:-1]] + [SKILLS.index(row[-1][1])] for row in rows]
-    hard = [[HARDNESS.index(one[1]) for one in row[:-1]] + [HARDNESS.index(row[-1][2])] for row in rows]
-    right = [[ANSWERS.index(one[2]) for one in row[:-1]] for row in rows]
+    rows = [text.replace("next ", "").split() for text in texts]
+    skills = [[SKILLS.index(one) for one in row[0::3]] for row in rows]
+    hard = [[HARDNESS.index(one) for one in row[1::3]] for row in rows]
+    right = [[ANSWERS.index(one) for one in row[2::3]] for row in rows]
     return np.array(skills), np.array(hard), np.array(right)

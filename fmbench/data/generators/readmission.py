@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
@@ -11,16 +12,18 @@ from pydantic import Field
 from fmbench.data.generator import Generated
 from fmbench.data.generators.yes_no import Sizes, labelled, sigmoid
 
-ABOUT = ("age:50s", "age:60s", "age:70s", "age:80s"), ("home:alone", "home:family")
-CONDITIONS = ("dx:heartfailure", "dx:diabetes", "dx:copd", "dx:kidney")
-DRUGS = ("rx:warfarin", "stop:warfarin", "rx:ibuprofen", "rx:diuretic", "rx:ace", "rx:steroid")
-RESULTS = ("lab:crp+", "lab:crp-", "lab:egfr-", "lab:egfr+")
-VISITS = ("visit:er", "visit:gp", "gap:90d", "gap:7d")
+ABOUT = ("fifties", "sixties", "seventies", "eighties"), ("alone", "with family")
+CONDITIONS = ("heart failure", "diabetes", "copd", "kidney disease")
+DRUGS = ("warfarin", "warfarin stopped", "ibuprofen", "diuretic", "ace inhibitor", "steroid")
+RESULTS = ("crp high", "crp low", "egfr low", "egfr high")
+VISITS = ("emergency visit", "gp visit", "quiet months", "quiet week")
 OTHER = (
-    "lab:sodium", "lab:glucose", "scan:xray", "scan:echo", "note:diet", "note:physio", "rx:paracetamol", "rx:statin",
-    "ward:move", "vitals:ok", "visit:dental", "note:vaccine",
+    "sodium", "glucose", "xray", "echo", "diet advice", "physio", "paracetamol", "statin", "ward change", "vitals fine",
+    "dentist", "vaccine",
 )  # fmt: skip
-PLAN = ("plan:followup", "plan:none")
+PLAN = ("followup planned", "no plan")
+_EVERY = sorted((*ABOUT[0], *ABOUT[1], *CONDITIONS, *DRUGS, *RESULTS, *VISITS, *OTHER, *PLAN), key=len, reverse=True)
+_EVENT = re.compile("|".join(_EVERY))
 
 Events = Sequence[str]
 
@@ -38,30 +41,30 @@ def _bleeding(events: Events) -> bool:
     """Ibuprofen while warfarin is being taken."""
     taking = False
     for event in events:
-        taking = event == "rx:warfarin" or (taking and event != "stop:warfarin")
-        if taking and event == "rx:ibuprofen":
+        taking = event == "warfarin" or (taking and event != "warfarin stopped")
+        if taking and event == "ibuprofen":
             return True
     return False
 
 
 def _emergencies(events: Events) -> int:
-    """Visits to the emergency room since the last gap of ninety days, three at most."""
-    return min(list(events[_last(events, "gap:90d") + 1 :]).count("visit:er"), 3)
+    """Visits to the emergency room since the last quiet months, three at most."""
+    return min(list(events[_last(events, "quiet months") + 1 :]).count("emergency visit"), 3)
 
 
 RISKS: Mapping[str, tuple[float, Callable[[Events], float]]] = {
     "ibuprofen while on warfarin": (2.6, _bleeding),
     "heart failure, and no diuretic after it": (
         1.8,
-        lambda events: "dx:heartfailure" in events and not _then("dx:heartfailure", "rx:diuretic")(events),
+        lambda events: "heart failure" in events and not _then("heart failure", "diuretic")(events),
     ),
-    "kidney value falls after an ACE inhibitor": (1.6, _then("rx:ace", "lab:egfr-")),
-    "steroid and diabetes": (1.8, lambda events: "rx:steroid" in events and "dx:diabetes" in events),
-    "the last CRP is high": (1.4, lambda events: _last(events, "lab:crp+") > _last(events, "lab:crp-")),
-    "emergencies since the last quiet time": (0.8, _emergencies),
-    "COPD": (0.5, lambda events: "dx:copd" in events),
-    "in the eighties": (0.6, lambda events: "age:80s" in events),
-    "follow-up planned, with family": (-1.6, lambda events: {"plan:followup", "home:family"} <= set(events)),
+    "kidney value falls after an ACE inhibitor": (1.6, _then("ace inhibitor", "egfr low")),
+    "steroid and diabetes": (1.8, lambda events: "steroid" in events and "diabetes" in events),
+    "the last CRP is high": (1.4, lambda events: _last(events, "crp high") > _last(events, "crp low")),
+    "emergencies since the last quiet months": (0.8, _emergencies),
+    "COPD": (0.5, lambda events: "copd" in events),
+    "in the eighties": (0.6, lambda events: "eighties" in events),
+    "follow-up planned, with family": (-1.6, lambda events: {"followup planned", "with family"} <= set(events)),
 }
 """What is a risk -> its weight in the logit, and how much of it there is in the events."""
 CENTRE = 2.7
@@ -71,7 +74,7 @@ CENTRE = 2.7
 class Readmission:
     """Whether a patient is readmitted: a logistic model over interactions and the order of events."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: events as plain words, without codes
 
     class Settings(Sizes):
         strength: float = Field(default=1.5, gt=0, le=10, description="factor of the logit; more makes labels surer")
@@ -87,9 +90,14 @@ class Readmission:
         return labelled({"text": texts}, probabilities, yes, ("home", "readmitted"), settings)
 
 
+def events_of(text: str) -> list[str]:
+    """The events that a text says, in their order; some are of two words."""
+    return _EVENT.findall(text)
+
+
 def probability(texts: Sequence[str], strength: float = 1.5) -> np.ndarray:
     """The true probability [n] of being readmitted, from the text alone."""
-    risks = [sum(weight * float(measure(text.split())) for weight, measure in RISKS.values()) for text in texts]
+    risks = [sum(weight * float(measure(events_of(text))) for weight, measure in RISKS.values()) for text in texts]
     return sigmoid(strength * (np.array(risks) - CENTRE))
 
 
