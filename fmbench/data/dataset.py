@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from fmbench.data.checks import SplitChecks, leaks, shared_groups, similar_labels, strange_labels
-from fmbench.data.mapped import VERSION, Batch, MappedRows, batches, kept, numbered_ids, record_batch
+from fmbench.data.fingerprints import Columns, fingerprint_of
+from fmbench.data.mapped import VERSION, Batch, MappedRows, kept, numbered_ids, record_batch
 from fmbench.data.rows import SPLITS, Asked, Findings, RawData, Rows, Stream, within_limit
 from fmbench.data.splits import grouped, stratified
 from fmbench.errors import InputError, Problem, nearest
@@ -24,9 +24,6 @@ RESERVED = (
     *("input_length", "distribution", "gold_seen", "prediction_seen", "toxicity_score"),
 )
 """Names of the columns of predictions, which no other column may take."""
-
-Columns = Mapping[str, Sequence[Any]]
-"""Columns of equal length: lists, or those of an Arrow file on disk."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     notes += tuple(_warnings(task, kind, columns, labels, given))
     tables = {split: _table(columns[split], split, present_fields(kind, columns[split])) for split in SPLITS}
     side = {name: pa.table(table) for name, table in beside.items()}
-    print_ = whole if whole is not None and limit is None else _fingerprint(columns, list(kind.fields), side)
+    print_ = whole if whole is not None and limit is None else fingerprint_of(columns, list(kind.fields), side)
     return Dataset(
         tables,
         labels,
@@ -152,44 +149,9 @@ def _asked(task: Task, kind: Any) -> Asked:
     return Asked(fields, tuple(name for name in optional if name not in fields), kind.gather, kind.side)
 
 
-def fingerprint(splits: dict[str, pa.Table], fields: list[str], side: Mapping[str, pa.Table] | None = None) -> str:
-    """sha256 over the rows: one JSON line `[split, field values ...]` each, splits in the order of `SPLITS`.
-
-    Bytes stand as their own sha256. Tables beside the rows come after them, by name, as `[name, column values ...]`.
-    """
-    return _fingerprint({split: _listed(splits[split], fields) for split in SPLITS}, fields, side or {})
-
-
-def _fingerprint(columns: Mapping[str, Columns], fields: Sequence[str], side: Mapping[str, pa.Table]) -> str:
-    digest = hashlib.sha256()
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_bytes_sha256).encode
-    beside = [(name, _listed(table, table.column_names), table.column_names) for name, table in sorted(side.items())]
-    for name, rows, names in [*((split, columns[split], fields) for split in SPLITS), *beside]:
-        for values in _in_rows(rows, names):
-            digest.update(encode([name, *values]).encode() + b"\n")
-    return digest.hexdigest()
-
-
-def _listed(table: pa.Table, names: Sequence[str]) -> dict[str, list[Any]]:
-    return {name: table[name].to_pylist() for name in names}
-
-
-def _in_rows(rows: Columns, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The values of the columns `names`, row by row, read in one pass where they stand on disk."""
-    if isinstance(rows, MappedRows):
-        for batch in batches(rows.file, names):
-            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
-    else:
-        yield from zip(*(rows[name] for name in names), strict=True)
-
-
-def _bytes_sha256(value: bytes) -> str:
-    return hashlib.sha256(value).hexdigest()
-
-
 def _expected_rows(task: Task, raw: RawData, columns: Mapping[str, Columns], fields: list[str]) -> str:
     """The fingerprint of the rows. Raises InputError if it is not the pinned one."""
-    found = _fingerprint(columns, fields, {})
+    found = fingerprint_of(columns, fields, {})
     if found != raw.expected_sha256:
         what = f"the rows from {raw.source} have sha256 {found}, not the pinned {raw.expected_sha256}"
         raise InputError(Problem(f"task {task.name!r}: {what}", task.place))

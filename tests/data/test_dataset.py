@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmbench.data.dataset import Dataset, at_hand, fingerprint
+from fmbench.data.dataset import Dataset, at_hand
+from fmbench.data.fingerprints import fingerprint
 from fmbench.data.rows import SPLITS
 from fmbench.errors import InputError
 from fmbench.suite.schema import Task
