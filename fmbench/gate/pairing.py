@@ -70,7 +70,11 @@ def gate(
     matched = match(before, after)
     both = matched.both
     if not both:
-        _refuse_nothing_in_common(base, new, matched)
+        sides = f"{base.path} and {new.path}"
+        if {(cell.cells, cell.seed) for cell in before} & {(cell.cells, cell.seed) for cell in after}:
+            first = f"{matched.base_failed[0]}: {matched.base_failed[0].why}"
+            raise NothingMeasured(f"nothing to compare: what {sides} have in common failed in the base ({first})")
+        raise InputError(f"{sides} have no cell in common (task, model, adaptation and seed)")
     pairs: list[Pair] = []
     refused: list[Refused] = []
     for one in both:
@@ -118,13 +122,6 @@ def _parts(some: Sequence[Cell], side: Sequence[Cell]) -> tuple[Part, ...]:
         Part(cells, tuple(cell.seed for cell in group), len(group) == every[cells], group[0].error or "")
         for cells, group in found.items()
     )
-
-
-def _refuse_nothing_in_common(base: Side, new: Side, matched: Matched) -> None:
-    if matched.base_failed and not matched.absent:
-        first = matched.base_failed[0]
-        raise NothingMeasured(f"{base.path}: there is nothing to compare with, its cells failed ({first}: {first.why})")
-    raise InputError(f"{base.path} and {new.path} have no cell in common (task, model, adaptation and seed)")
 
 
 def _refuse_other_suite(base: Side, new: Side) -> None:

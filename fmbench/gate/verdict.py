@@ -132,9 +132,9 @@ class Verdict:
     Args:
         refused: makes the gate "not measured": a crashed cell, other data, another task version.
         absent: what the base has and the new side did not run; only a strict policy minds.
+        notes: what a reader should know, such as why speed was not compared.
         base_failed: what failed in the base, so that there is nothing to compare with.
         only_new: what the base does not have.
-        notes: what a reader should know, such as why speed was not compared.
     """
 
     suite: str
@@ -143,9 +143,9 @@ class Verdict:
     checks: tuple[Check, ...]
     refused: tuple[Refused, ...] = ()
     absent: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
     base_failed: tuple[Part, ...] = ()
     only_new: tuple[Part, ...] = ()
-    notes: tuple[str, ...] = ()
     policy: Policy = Policy()
 
     def of(self, outcome: Outcome) -> list[Check]:

@@ -79,7 +79,14 @@ def test_cells_that_failed_in_the_base_are_told(report: Path, tmp_path: Path, ca
     assert f"::notice title=fmbench::{line}\n" in out
     code, out, err = command(capsys, "gate", base, report, "--models", "majority")
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert f"there is nothing to compare with, its cells failed ({MAJORITY}: out of memory)" in err
+    assert f"have in common failed in the base ({MAJORITY}: out of memory)" in err
+    part = _without(report, tmp_path / "part", "tfidf-logreg")
+    assert command(capsys, "gate", base, part)[0] == 3
+    seed = _without(part, tmp_path / "seed", "majority/fit/seed-0")
+    shutil.rmtree(base / "words-task/majority/fit/seed-1")
+    code, _, err = command(capsys, "gate", base, seed)
+    assert code == 2
+    assert "have no cell in common" in err
 
 
 def test_what_is_only_in_the_new_report_is_told(report: Path, tmp_path: Path, capsys: Capture) -> None:
