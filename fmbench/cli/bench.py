@@ -63,7 +63,7 @@ def bench(
     sides = [_side(base, base_python, "base"), _side(new, new_python, "new")]
     loaded = load_suite(suite, base_set or ())
     load_suite(suite, new_set or ())
-    rules = rules_of(loaded.gate, (), inconclusive)
+    rules = rules_of(loaded.gate, (), inconclusive, strict)
     device = resolve_device(device)
     picked = plan(loaded, Selection(names(models), names(tasks), names(adaptations), [seed]))
     two = names(models) or []
@@ -93,10 +93,9 @@ def bench(
             refused.append(Refused(str(cells), str(error)))
     says = [f"{python} {code or '(installed)'}" for python, code in sides]
     note = f"{settings.clock} time, {threads} thread, load {os.getloadavg()[0]:.1f} at the end"
-    verdict = Verdict(loaded.name, says[0], says[1], tuple(checks), tuple(refused), (), (note,))
-    left = verdict.exit_code(strict, rules.inconclusive)
-    write(verdict, left, json, markdown, junit, github, {task.name: task.place for task in loaded.tasks})
-    raise typer.Exit(left)
+    verdict = Verdict(loaded.name, says[0], says[1], tuple(checks), tuple(refused), notes=(note,), policy=rules.policy)
+    write(verdict, verdict.exit_code, json, markdown, junit, github, {task.name: task.place for task in loaded.tasks})
+    raise typer.Exit(verdict.exit_code)
 
 
 def _side(path: Path | None, python: Path | None, which: str) -> tuple[Path, Path | None]:

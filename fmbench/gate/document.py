@@ -11,14 +11,14 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from fmbench.errors import InputError, Place, Problem, one_line
-from fmbench.gate.text import summary
-from fmbench.gate.verdict import Check, Refused, Verdict
+from fmbench.gate.text import remarks, summary
+from fmbench.gate.verdict import Check, Part, Refused, Verdict
 
 SCHEMA = "fmbench.gate/1"
 
 
 def document(verdict: Verdict, exit_code: int) -> dict[str, Any]:
-    """Everything in the verdict, and the exit code."""
+    """Everything in the verdict, and the code that the command ends with."""
     checks = [asdict(check) | {"name": check.name} for check in verdict.checks]
     found: dict[str, Any] = _without_nan(
         {
@@ -26,16 +26,25 @@ def document(verdict: Verdict, exit_code: int) -> dict[str, Any]:
             "verdict": verdict.word(),
             "summary": summary(verdict),
             "exit_code": exit_code,
+            "policy": asdict(verdict.policy),
             "suite": verdict.suite,
             "base": verdict.base,
             "new": verdict.new,
             "checks": checks,
             "refused": [asdict(one) for one in verdict.refused],
-            "absent": [asdict(one) for one in verdict.absent],
+            "absent": [_part(one) for one in verdict.absent],
+            "base_failed": [_part(one) for one in verdict.base_failed],
+            "only_new": [_part(one) for one in verdict.only_new],
             "notes": list(verdict.notes),
+            "remarks": remarks(verdict),
         }
     )
     return found
+
+
+def _part(part: Part) -> dict[str, Any]:
+    content = asdict(part)
+    return content.pop("cells") | content
 
 
 def to_json(verdict: Verdict, exit_code: int) -> str:
