@@ -285,9 +285,10 @@ def test_bad_arguments_are_one_line(
 
 
 def test_a_gate_section_with_mistakes_is_told_with_its_line(suite: Path, capsys: Capture) -> None:
-    suite.write_text(suite.read_text() + "gate: {margin: 0, margins: {acuracy: 0.1}, inconclusive: perhaps}\n")
+    suite.write_text(suite.read_text() + "gate: {margin: 0, margins: {acuracy: 0.1, mse: 0.1}, inconclusive: perhaps}\n")
     code, _, err = command(capsys, "check", suite)
     assert code == 2
     assert "unknown metric 'acuracy'; did you mean 'accuracy'?" in err
+    assert "no task of the suite can have the metric 'mse'" in err
     assert "gate.margin" in err
     assert "gate.inconclusive" in err
