@@ -72,7 +72,9 @@ def sentence(check: Check) -> str:
 
 def undecided(check: Check) -> str:
     """What would settle it."""
-    if check.sort != "quality":
+    if check.sort == "memory":
+        return "not every process of new is above all of the base by more than the margin"
+    if check.sort == "speed":
         return "more rounds would be needed, or a quieter machine"
     unit = " points" if is_share(check) else ""
     found = f"detectable loss {change(check, check.detectable, signed=False)}{unit}"
@@ -116,5 +118,5 @@ def remarks(verdict: Verdict) -> list[str]:
     lines = [f"not compared: {one.what}: {one.why}" for one in verdict.refused]
     if verdict.absent:
         names = ", ".join(str(cells) for cells in verdict.absent)
-        lines.append(f"not run in the new report: {names}")
+        lines.append(f"only in the base: {names}")
     return [one_line(line) for line in (*lines, *verdict.notes)]

@@ -137,7 +137,7 @@ def test_cells_that_were_not_run_are_told_and_count_under_strict(
     part = tmp_path / "part" / "words"
     code, out, _ = command(capsys, "gate", report, part)
     assert code == 0
-    assert "not run in the new report: words-task/tfidf-logreg[fit]" in out
+    assert "only in the base: words-task/tfidf-logreg[fit]" in out
     assert command(capsys, "gate", report, part, "--strict")[0] == 3
 
 
