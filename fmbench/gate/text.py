@@ -91,7 +91,9 @@ def sentence(check: Check) -> str:
 
 def undecided(check: Check) -> str:
     """What would settle it."""
-    if check.sort != "quality":
+    if check.sort == "memory":
+        return "not every process of new is above all of the base by more than the margin"
+    if check.sort == "speed":
         return "more rounds would be needed, or a quieter machine"
     unit = " points" if is_share(check) else ""
     found = f"detectable loss {change(check, check.detectable, signed=False)}{unit}"
@@ -146,11 +148,11 @@ def remarks(verdict: Verdict) -> list[str]:
 
 def unmatched(verdict: Verdict) -> list[Unmatched]:
     """What only one side can show, a reason each."""
-    absent = "not run in the new report" + (", which fails under --strict" if verdict.absence_fails else "")
+    absent = "not run in new" + (", which fails under --strict" if verdict.absence_fails else "")
     found = (
         Unmatched(absent, verdict.absent, verdict.absence_fails),
         Unmatched("failed in the base, nothing to compare with", verdict.base_failed),
-        Unmatched("only in the new report, nothing to compare with", verdict.only_new),
+        Unmatched("only in new, nothing to compare with", verdict.only_new),
     )
     nothing = [] if verdict.checks or verdict.refused else [Unmatched("nothing was compared", (), fails=True)]
     return [*nothing, *(one for one in found if one.parts)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Outcome = Literal["pass", "regression", "inconclusive"]
 Sort = Literal["quality", "speed", "memory"]
@@ -38,6 +38,15 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """What a speed or memory check is made of, by arm: seconds of a pass [rounds], or peak bytes [processes]."""
+
+    base: tuple[float, ...]
+    again: tuple[float, ...]
+    new: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Check:
     """One gated number.
 
@@ -52,6 +61,7 @@ class Check:
         detectable: the smallest loss that this n shows four times in five; `needed`: the n that would settle it.
         lost, gained: flips, over all seeds; `flips` are the first of them.
         note: what a reader must know to trust the line.
+        samples: of speed and memory.
     """
 
     cells: Cells
@@ -78,6 +88,7 @@ class Check:
     note: str = ""
     unit: str = ""
     higher_is_better: bool = True
+    samples: Samples | None = None
 
     @property
     def name(self) -> str:
@@ -135,6 +146,7 @@ class Verdict:
         notes: what a reader should know, such as why speed was not compared.
         base_failed: what failed in the base, so that there is nothing to compare with.
         only_new: what the base does not have.
+        started_at: of a measurement that this verdict made itself, in ISO 8601; its machine and code are `environment`.
     """
 
     suite: str
@@ -147,6 +159,8 @@ class Verdict:
     base_failed: tuple[Part, ...] = ()
     only_new: tuple[Part, ...] = ()
     policy: Policy = Policy()
+    started_at: str | None = None
+    environment: Mapping[str, Any] | None = None
 
     def of(self, outcome: Outcome) -> list[Check]:
         return [check for check in self.checks if check.outcome == outcome]

@@ -258,7 +258,9 @@ def _gated_metrics(problems: Problems, value: dict[str, Any], kinds: frozenset[s
         metric = problems.lookup(METRICS, name, at, key=True)
         if metric is not None and kinds and not kinds & metric.kinds:
             fitting = [other for other in METRICS if kinds & METRICS[other].kinds]
-            problems.add(f"no task of the suite can have the metric {name!r}", at, key=True, hint=nearest(name, fitting))
+            problems.add(
+                f"no task of the suite can have the metric {name!r}", at, key=True, hint=nearest(name, fitting)
+            )
 
 
 def _by_name(problems: Problems, owner: Any, settings: dict[str, Any] | list[Any], at: YamlPath) -> Any:

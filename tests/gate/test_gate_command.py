@@ -137,7 +137,7 @@ def test_cells_that_were_not_run_are_told_and_count_under_strict(
     part = tmp_path / "part" / "words"
     code, out, _ = command(capsys, "gate", report, part)
     assert code == 0
-    assert "not run in the new report: words-task/tfidf-logreg[fit]" in out
+    assert "not run in new: words-task/tfidf-logreg[fit]" in out
     assert "pass: 0 regressions, 0 inconclusive, 1 passed, 1 not run in full\n" in out
     code, out, _ = command(capsys, "gate", report, part, "--strict")
     assert code == 3
@@ -285,10 +285,12 @@ def test_bad_arguments_are_one_line(
 
 
 def test_a_gate_section_with_mistakes_is_told_with_its_line(suite: Path, capsys: Capture) -> None:
-    suite.write_text(suite.read_text() + "gate: {margin: 0, margins: {acuracy: 0.1, mse: 0.1}, inconclusive: perhaps}\n")
+    suite.write_text(
+        suite.read_text() + "gate: {margin: 0, margins: {acuracy: 0.1, rmse: 0.1}, inconclusive: perhaps}\n"
+    )
     code, _, err = command(capsys, "check", suite)
     assert code == 2
     assert "unknown metric 'acuracy'; did you mean 'accuracy'?" in err
-    assert "no task of the suite can have the metric 'mse'" in err
+    assert "no task of the suite can have the metric 'rmse'" in err
     assert "gate.margin" in err
     assert "gate.inconclusive" in err

@@ -89,9 +89,9 @@ def test_what_one_side_lacks_is_a_remark_and_a_test_case_of_its_own() -> None:
         only_new=(Part(replace(cells, model="added"), (0, 1, 2)),),
     )
     assert remarks(given) == [
-        "not run in the new report: t/m[a] (seeds 1, 2)",
+        "not run in new: t/m[a] (seeds 1, 2)",
         "failed in the base, nothing to compare with: t/broken[a]: out of memory",
-        "only in the new report, nothing to compare with: t/added[a]",
+        "only in new, nothing to compare with: t/added[a]",
     ]
     assert [line.split(" ")[0] for line in annotation_lines(given)] == ["::notice"] * 3
     names = {case.attrib["name"]: [part.tag for part in case] for case in ET.fromstring(junit(given)).iter("testcase")}
@@ -104,7 +104,7 @@ def test_what_one_side_lacks_is_a_remark_and_a_test_case_of_its_own() -> None:
     assert content["only_new"][0]["model"] == "added"
     assert content["remarks"] == remarks(given)
     strict = replace(given, policy=Policy(strict=True))
-    assert remarks(strict)[0] == "not run in the new report, which fails under --strict: t/m[a] (seeds 1, 2)"
+    assert remarks(strict)[0] == "not run in new, which fails under --strict: t/m[a] (seeds 1, 2)"
     assert [line.split(" ")[0] for line in annotation_lines(strict)] == ["::error", "::notice", "::notice"]
 
 

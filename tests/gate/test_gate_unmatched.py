@@ -29,7 +29,7 @@ def test_seeds_that_were_not_run_are_told_and_count_under_strict(report: Path, t
     files = {kind: tmp_path / f"verdict.{kind}" for kind in ("json", "junit", "markdown")}
     options = [part for kind, file in files.items() for part in (f"--{kind}", file)]
     code, out, _ = command(capsys, "gate", report, new, *options, "--github")
-    line = f"not run in the new report: {MAJORITY} (seed 1)"
+    line = f"not run in new: {MAJORITY} (seed 1)"
     assert code == 0
     assert out.count(line) == 2  # a remark and an annotation
     assert f"::notice title=fmbench::{line}\n" in out
@@ -41,11 +41,11 @@ def test_seeds_that_were_not_run_are_told_and_count_under_strict(report: Path, t
     ]
     assert line.replace("[fit]", "\\[fit\\]") in files["markdown"].read_text()
     (skipped,) = ET.parse(files["junit"]).getroot().iter("skipped")
-    assert skipped.attrib["message"] == "not run in the new report"
+    assert skipped.attrib["message"] == "not run in new"
 
     code, out, _ = command(capsys, "gate", report, new, *options, "--github", "--strict")
     assert code == 3
-    assert f"::error title=fmbench::not run in the new report, which fails under --strict: {MAJORITY} (seed 1)\n" in out
+    assert f"::error title=fmbench::not run in new, which fails under --strict: {MAJORITY} (seed 1)\n" in out
     content = json.loads(files["json"].read_text())
     assert (content["verdict"], content["exit_code"]) == ("not measured", 3)
     root = ET.parse(files["junit"]).getroot()
@@ -93,7 +93,7 @@ def test_what_is_only_in_the_new_report_is_told(report: Path, tmp_path: Path, ca
     base = _without(report, tmp_path / "part", "majority")
     shutil.rmtree(base / "words-task/tfidf-logreg/fit/seed-0")
     code, out, _ = command(capsys, "gate", base, report, "--strict")
-    line = f"only in the new report, nothing to compare with: {MAJORITY}; words-task/tfidf-logreg[fit] (seed 0)"
+    line = f"only in new, nothing to compare with: {MAJORITY}; words-task/tfidf-logreg[fit] (seed 0)"
     assert code == 0
     assert f"\n{line}\n" in out
     assert line in command(capsys, "compare", base, report)[1]
