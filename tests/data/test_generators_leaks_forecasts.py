@@ -120,7 +120,8 @@ def _street(windows: Any, settings: Any) -> Seen:
     rain = np.concatenate([rain[end : end + count] for end, count in zip(ends, counts, strict=False)])
     at = hours[:, None] + np.arange(-settings.context, settings.horizon)
     usual = patterns[series[:, None], at] * (1 - traffic_flow.RAIN * rain[at])
-    values = np.column_stack([past[:, -8:] / usual[:, settings.context - 8 : settings.context], rain[at]])
+    known = np.array([row["rain"] for row in windows["known"]])
+    values = np.column_stack([past[:, -8:] / usual[:, settings.context - 8 : settings.context], rain[at], known])
     return Seen(told, values, future, usual[:, settings.context :], (past, usual))
 
 
@@ -161,11 +162,14 @@ def errors(name: str, found: np.ndarray, gold: np.ndarray) -> np.ndarray:
 
 
 def left_over(clues: np.ndarray, wrong: np.ndarray) -> float:
-    """Of errors [n, k], squared: what is left on one half when trees have learned them on the other, as a share."""
+    """Of errors [n, k], squared: what is left on one half when trees have learned them on the other, as a share.
+
+    Of the k the one of which least is left: a leak may tell of the next step alone.
+    """
     order = np.random.default_rng(0).permutation(len(clues))
     known, asked = np.array_split(order, 2)
     said = trees(20).fit(clues[known], wrong[known]).predict(clues[asked]).reshape(len(asked), -1)
-    return float(((wrong[asked] - said) ** 2).mean() / (wrong[asked] ** 2).mean())
+    return float((((wrong[asked] - said) ** 2).mean(axis=0) / (wrong[asked] ** 2).mean(axis=0)).min())
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -184,7 +188,7 @@ class TestForecasts:
         """Nor in the order of the rows, numbers of series or cars, or times."""
         test, (mean, _) = seen(name, "test"), oracle(name)
         clues, wrong = np.column_stack([test.told, test.past, mean]), (test.future - mean) / test.scale
-        assert left_over(clues, wrong) > 0.99
+        assert left_over(clues, wrong) > 0.97
         rng = np.random.default_rng(2)
         total = wrong.sum(axis=1)
         glimpse = total + total.std() * rng.normal(size=len(total))

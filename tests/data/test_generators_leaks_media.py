@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.feature_selection import f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,6 +24,8 @@ SIZES: dict[str, dict[str, int]] = {
     "spoken-digits": {"train": 300, "validation": 20, "test": 200},
     "road-scenes": {"train": 600, "validation": 60, "test": 240},
 }
+EVEN = (("train", 60), ("validation", 60), ("test", 60))
+"""Splits of one size, which would be the same if they began from one seed."""
 CLASSES = {"spoken-digits": 10, "road-scenes": 6}
 CLEAR: dict[str, dict[str, float]] = {"spoken-digits": {"snr": 0.0}, "road-scenes": {"noise": 5.0, "hidden": 0.0}}
 DROWNED: dict[str, dict[str, float]] = {"spoken-digits": {"snr": -40.0}, "road-scenes": {"noise": 500.0, "hidden": 1.0}}
@@ -108,6 +111,10 @@ class TestMedia:
         generated, chance = with_knobs(name, CLEAR), 1 / CLASSES[name]
         clues = {split: beside(name, generated, split) for split in ("train", "test")}
         assert learned(clues, generated) < chance + luck(chance, name)
+        labels = np.concatenate([generated.splits[split]["label"] for split in clues])
+        every = np.concatenate(list(clues.values()))
+        varied = every[:, np.ptp(every, axis=0) > 0]
+        assert f_classif(varied, labels)[1].min() > 1e-3 / varied.shape[1], "nor is any of it larger for some labels"
         names = sorted(set(generated.splits["train"]["label"]))
         for split, rows in clues.items():
             number = np.array([names.index(label) for label in generated.splits[split]["label"]])
@@ -136,18 +143,18 @@ class TestMedia:
                 assert abs(again - chance) < 4 * np.sqrt(chance / len(labels))
 
     def test_noise_is_drawn_anew_in_every_row(self, name: str) -> None:
-        generated = with_knobs(name, DROWNED)
-        drawn = {split: _normal(_values(name, generated, split)) for split in SPLITS}
-        for one, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
-            assert (drawn[one] @ drawn[other].T).max() < 0.5
-        assert (drawn["test"] @ np.concatenate([drawn["train"], drawn["test"][:1]]).T).max() > 0.999
+        generated = made(name, (*EVEN, *DROWNED[name].items()))
+        drawn = np.concatenate([_normal(_values(name, generated, split)) for split in SPLITS])
+        alike = abs(drawn @ drawn.T)
+        np.testing.assert_allclose(np.diag(alike), 1)
+        assert (alike - np.eye(len(drawn))).max() < 0.5
 
 
 def _values(name: str, generated: Generated, split: str) -> np.ndarray:
     """[n, values] of recordings, or of how neighbouring pixels in borders differ."""
     if name == "spoken-digits":
         return waves(generated, split)
-    return np.diff(pixels(generated, split)[:, BORDER], axis=2).reshape(SIZES[name][split], -1)
+    return np.diff(pixels(generated, split)[:, BORDER], axis=2).reshape(len(generated.splits[split]["label"]), -1)
 
 
 def _normal(rows: np.ndarray) -> np.ndarray:
@@ -156,9 +163,9 @@ def _normal(rows: np.ndarray) -> np.ndarray:
 
 
 def test_no_road_and_clutter_is_in_two_pictures() -> None:
-    generated = made("road-scenes", (("noise", 0.0), ("hidden", 0.0), ("train", 120), ("test", 90)))
+    generated = made("road-scenes", (*EVEN, ("noise", 0.0), ("hidden", 0.0)))
     borders = [one.tobytes() for split in SPLITS for one in pixels(generated, split)[:, BORDER]]
-    assert len(set(borders)) == len(borders) == 120 + 60 + 90
+    assert len(set(borders)) == len(borders) == 180
 
 
 def test_the_border_of_a_picture_is_the_same_whatever_stands_on_the_road() -> None:
