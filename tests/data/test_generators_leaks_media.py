@@ -146,8 +146,8 @@ class TestMedia:
         generated = made(name, (*EVEN, *DROWNED[name].items()))
         drawn = np.concatenate([_normal(_values(name, generated, split)) for split in SPLITS])
         alike = abs(drawn @ drawn.T)
-        np.testing.assert_allclose(np.diag(alike), 1)
-        assert (alike - np.eye(len(drawn))).max() < 0.5
+        assert np.diag(alike).min() > 0.99
+        assert np.triu(alike, 1).max() < 0.5
 
 
 def _values(name: str, generated: Generated, split: str) -> np.ndarray:
