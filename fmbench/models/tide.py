@@ -39,15 +39,15 @@ class Tide(OwnModel):
         hidden_size: int = Field(default=64, ge=1)
         layers: int = Field(default=1, ge=1, description="residual blocks of the encoder, and of the decoder")
         dropout: float = Field(default=0.2, ge=0, lt=1)
-        members: int = Field(default=4, ge=1, description="networks whose mean is the forecast")
+        members: int = Field(default=8, ge=1, description="networks whose mean is the forecast")
         normalise: Normalise = Field(
             default="series", description="by the series' training values, or by each window's"
         )
         hide: float = Field(default=0.1, ge=0, lt=1, description="in training, chance that a covariate is missing")
         epochs: int = Field(default=60, ge=1, description="at most")
         patience: int | None = Field(default=15, ge=1, description="epochs without improvement before stopping")
-        batch_size: int = Field(default=64, ge=1)
-        learning_rate: float = Field(default=2e-3, gt=0)
+        batch_size: int = Field(default=128, ge=1)
+        learning_rate: float = Field(default=3e-3, gt=0)
 
     def build_for(self, data: Examples) -> UntrainedForecaster:
         """torch's random state decides the weights."""
