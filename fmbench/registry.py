@@ -196,6 +196,7 @@ LOADERS = Registry(
         "bilstm": "fmbench.models.scratch:BiLSTM",
         "cnn": "fmbench.models.scratch:CNN",
         "transformer": "fmbench.models.scratch:Transformer",
+        "tide": "fmbench.models.tide:Tide",
         "pixel-logreg": "fmbench.models.classical.pixels:PixelLogreg",
         "pixel-knn": "fmbench.models.classical.pixels:PixelKNN",
         "image-text-logreg": "fmbench.models.classical.pixels:ImageTextLogreg",

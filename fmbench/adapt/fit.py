@@ -26,6 +26,8 @@ class Fit:
     def fit(model: Any, data: Examples, settings: Fit.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
 
+        if hasattr(model, "build_for") and data.kind.target == "vector":
+            return _forecaster(model, data, context)
         if hasattr(model, "build_for"):
             return _stacks_from_scratch(model, data, context)
         if hasattr(model, "build") and data.kind.target == "ranking":
@@ -78,3 +80,13 @@ def _next_item(model: Any, data: Examples, context: FitContext) -> Fitted:
     parameters = sum(p.numel() for p in predictor.network.parameters())
     curves = {"loss": training.losses, "validation": training.scores}
     return Fitted(predictor, parameters, parameters, curves, {"best_epoch": training.best_epoch})
+
+
+def _forecaster(model: Any, data: Examples, context: FitContext) -> Fitted:
+    from fmbench.adapt.adaptation import Fitted
+    from fmbench.engine.forecasting import fit_forecaster
+
+    predictor, history = fit_forecaster(model, data, context)
+    parameters = sum(p.numel() for p in predictor.network.parameters())
+    curves = {"train_loss": history.loss, "validation": history.validation}
+    return Fitted(predictor, parameters, parameters, curves, {"best_epoch": history.best_epoch})

@@ -31,6 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "lag-boosting": {"trees": 20},
     "mlp": {"epochs": 80, "patience": 80, "batch_size": 8, "learning_rate": 0.01},
     "seasonal-naive": {"season": 2},
+    "tide": {"epochs": 30, "hidden_size": 16, "members": 2, "batch_size": 8, "learning_rate": 0.01},
     "transformer": {"epochs": 20, "batch_size": 8, "learning_rate": 0.003, "embedding_size": 32},
     "image-cnn": {"epochs": 10, "batch_size": 8, "widths": [8, 16], "learning_rate": 0.01},
     "audio-cnn": {"epochs": 15, "batch_size": 8, "widths": [8, 16, 16], "learning_rate": 0.01},
