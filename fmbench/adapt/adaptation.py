@@ -50,7 +50,8 @@ class Adaptation(Protocol):
     """A way to make a model solve a task; the classes named in the registry ADAPTATIONS follow this.
 
     `version` is part of every cell's hash: raise it when the same settings give other numbers. `kinds` are the task
-    kinds that it knows how to put to a model; None leaves that to the model's loader.
+    kinds that it knows how to put to a model; None leaves that to the model's loader. It may also have
+    `unsupported: ClassVar[Mapping[str, frozenset[str]]]`, the settings that mean nothing for a sort of target.
     """
 
     version: ClassVar[int]

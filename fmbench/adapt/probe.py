@@ -1,7 +1,8 @@
-"""`probe`: a logistic regression on frozen features."""
+"""`probe`: a linear model on frozen features."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -26,7 +27,8 @@ class Probe:
     """Pooled vectors for texts, first-subword vectors for tokens; standardised, then a linear model on them.
 
     Classes by multinomial logistic regression, sets of classes by one logistic regression a class, scores by ridge
-    regression with the penalty 1 / C a row.
+    regression with the penalty 1 / C a row. What a user takes next by a conditional logit on the vectors of the items'
+    texts and the mean of the history's, fitted to the choices in train; items that nobody took rank by their texts.
 
     The validation rows choose the layer (at the middle strength), then the strength. All layers come from one forward
     pass, shared by all seeds and settings. The regression itself has no randomness, so seeds agree and share it too;
@@ -45,8 +47,11 @@ class Probe:
             "tabular-regression",
             "image-classification",
             "audio-classification",
+            "sequential-recommendation",
+            "sampled-recommendation",
         }
     )
+    unsupported: ClassVar[Mapping[str, frozenset[str]]] = {"ranking": frozenset({"shots", "per_class"})}
 
     class Settings(Spec):
         layers: list[int] | None = Field(
@@ -67,11 +72,14 @@ class Probe:
     def fit(model: Encoder | MediaEncoder, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
         from fmbench.adapt.adaptation import Fitted
         from fmbench.adapt.frozen import FeaturesOnce, choose, chosen_layers, frozen_encoder, frozen_predictor
+        from fmbench.adapt.ranking import probe_ranking
         from fmbench.engine.cache import content_key
         from fmbench.engine.devices import seed_everything
         from fmbench.engine.linear import fit_linear
 
         seed_everything(context.seed)
+        if data.kind.target == "ranking":
+            return probe_ranking(model, data, settings, context)
         encoder = frozen_encoder(model, data, context.device)
         train = encoder.layers(data.inputs(data.train), context.cache)
         validation = encoder.layers(data.inputs(data.validation), context.cache)

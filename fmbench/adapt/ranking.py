@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fmbench.adapt.adaptation import Fitted
+from fmbench.engine.cache import content_key
 from fmbench.engine.context import FitContext
 from fmbench.engine.features import FrozenEncoder
+from fmbench.engine.taste import Choices, Taste, choices_of, fit_taste, space_of
 from fmbench.errors import CellFailed
 from fmbench.models.encoder import Encoder
-from fmbench.models.ranking import Ranker, document_ranker, item_ranker
+from fmbench.models.ranking import Ranker, document_ranker, item_ranker, n_items, sequences
 from fmbench.tasks.examples import Examples
+
+if TYPE_CHECKING:
+    from fmbench.adapt.probe import Probe
+
+SELECTION_CHOICES = 5_000
+MOST_CHOICES = 50_000
 
 
 @dataclass(frozen=True)
@@ -56,16 +64,10 @@ def zero_shot_ranking(model: Encoder, data: Examples, context: FitContext) -> Fi
     Raises:
         CellFailed: the task has no texts of its items.
     """
-    table = data.side["documents" if "documents" in data.side else "items"]
-    if "text" not in table.column_names:
-        raise CellFailed(
-            "the items have no texts: give the table `items` (item, text) under `side`, or use other models"
-        )
-    texts = table["text"].to_pylist()
+    texts = texts_of(data)
     encoder = FrozenEncoder(model, "sequence", context.device)
     layers = encoder.layers(texts, context.cache)
-    vectors = unit(layers.arrays[encoder.n_layers])
-    vectors[[not text.strip() for text in texts]] = 0
+    vectors = text_vectors(layers.arrays[encoder.n_layers], texts)
     notes = {"execution": encoder.path, "layer": encoder.n_layers, "features_from_cache": layers.from_cache}
     predictor: Any
     if "documents" in data.side:
@@ -73,6 +75,82 @@ def zero_shot_ranking(model: Encoder, data: Examples, context: FitContext) -> Fi
     else:
         predictor = HistoryRanker(vectors, item_ranker(data))
     return Fitted(predictor, encoder.parameters, 0, {}, notes)
+
+
+@dataclass(frozen=True)
+class TasteRanker:
+    """Items by a fitted taste; those that nobody took rank by their texts as the others do.
+
+    Args:
+        items: float32 [n_items, k], in the space in which the taste was fitted.
+    """
+
+    items: np.ndarray
+    taste: Taste
+    ranker: Ranker
+
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.ranker.rank(lambda block: self.taste.scores(self.items, [one[1] for one in block]), inputs)
+
+
+def probe_ranking(model: Any, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
+    """A conditional logit of what users take, on frozen vectors of the items' texts; see engine/taste.py.
+
+    The validation rows choose the layer (at the middle strength), then the strength, on a fixed part of a large train
+    split; without such rows it is the first layer that is asked for, else the last, and the middle strength.
+
+    Args:
+        model: an Encoder of texts.
+
+    Raises:
+        CellFailed: no texts, no interactions, or no such layer.
+    """
+    from fmbench.adapt.frozen import choose, chosen_layers
+
+    texts, histories, ranker = texts_of(data), sequences(data), item_ranker(data)
+    encoder = FrozenEncoder(model, "sequence", context.device)
+    layers = encoder.layers(texts, context.cache)
+    taken = np.bincount([item for one in histories for item in one], minlength=n_items(data)) > 0
+    some = choices_of(histories, ranker.exclude_seen, SELECTION_CHOICES)
+    everything = choices_of(histories, ranker.exclude_seen, MOST_CHOICES)
+    validation = data.inputs(data.validation)
+
+    def fit(layer: int, strength: float, choices: Choices) -> TasteRanker:
+        vectors = text_vectors(layers.arrays[layer], texts)
+        space = space_of(vectors, taken)
+        items, source = space(vectors), content_key([layers.keys[layer]], taken.astype(np.uint8))
+        taste = fit_taste(items, choices, strength, settings.max_iter, context.cache, source)
+        return TasteRanker(items, taste, ranker)
+
+    def score(layer: int, strength: float) -> float:
+        return context.validate(fit(layer, strength, some).predict(validation))
+
+    asked = chosen_layers("probe", settings.layers, len(layers.arrays))
+    layer, strength = asked[0], settings.C[len(settings.C) // 2]
+    if len(data.validation):
+        layer, strength = choose(asked, settings.C, score, context)
+    predictor = fit(layer, strength, everything)
+    notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": layers.from_cache}
+    notes |= {"components": predictor.items.shape[1], "choices": len(everything.taken)}
+    trainable = predictor.taste.parameters
+    return Fitted(predictor, encoder.parameters + trainable, trainable, {}, notes)
+
+
+def texts_of(data: Examples) -> list[str]:
+    """The text of each item or document. Raises CellFailed if there are none."""
+    table = data.side["documents" if "documents" in data.side else "items"]
+    if "text" not in table.column_names:
+        raise CellFailed(
+            "the items have no texts: give the table `items` (item, text) under `side`, or use other models"
+        )
+    return [str(text) for text in table["text"].to_pylist()]
+
+
+def text_vectors(vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    """Rows of length 1, float32 [n_texts, hidden]; 0 for empty texts."""
+    found = unit(vectors)
+    found[[not text.strip() for text in texts]] = 0
+    return found
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

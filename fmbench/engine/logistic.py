@@ -64,7 +64,7 @@ def fit_logistic(
 
 
 @cache
-def _blas() -> Any:
+def blas() -> Any:
     """The libraries of linear algebra in this process; finding them takes longer than a small fit."""
     from threadpoolctl import ThreadpoolController
 
@@ -77,7 +77,7 @@ def _fit(features: np.ndarray, targets: np.ndarray, C: float, max_iter: int) -> 
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler()
-    with warnings.catch_warnings(), _blas().limit(limits=1, user_api="blas"):  # two pools of threads
+    with warnings.catch_warnings(), blas().limit(limits=1, user_api="blas"):  # two pools of threads
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression = LogisticRegression(C=C, max_iter=max_iter).fit(scaler.fit_transform(features), targets)
     coefficients, intercept = regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64)

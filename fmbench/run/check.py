@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fmbench.data.dataset import Dataset, at_hand, load_dataset
 from fmbench.errors import InputError, Problem
-from fmbench.registry import LOADERS
-from fmbench.suite.plan import idle_models
+from fmbench.registry import ADAPTATIONS, KINDS, LOADERS
+from fmbench.suite.plan import fits, idle_models
 from fmbench.suite.schema import Model, Suite, Task
 
 
@@ -31,6 +31,7 @@ def check_suite(suite: Suite, limit: int | None = None) -> dict[str, Dataset]:
         except InputError as error:
             problems += [_placed(problem, task) for problem in error.problems]
     problems += _transfer_nowhere(suite, datasets)
+    problems += _unsupported_settings(suite)
     for model in idle_models(suite):
         what = f"model {model.name!r} fits none of the adaptations ({', '.join(suite.adaptations)}) on these tasks"
         problems.append(Problem(what + _what_fits(model, suite), model.place))
@@ -47,6 +48,20 @@ def _what_fits(model: Model, suite: Suite) -> str:
         return ""
     others = [name for name in LOADERS if LOADERS[name].kinds.intersection(kinds)]
     return f": it is for {', '.join(sorted(loader.kinds))}; for {', '.join(kinds)} there are {', '.join(others)}"
+
+
+def _unsupported_settings(suite: Suite) -> list[Problem]:
+    """Settings of adaptations, other than the defaults, that mean nothing on a task of the suite."""
+    problems = []
+    for name, settings in suite.adaptations.items():
+        unsupported = getattr(ADAPTATIONS[name], "unsupported", {})
+        changed = {field for field, value in settings if value != type(settings).model_fields[field].get_default()}
+        for task in suite.tasks:
+            meaningless = sorted(changed & unsupported.get(KINDS[task.spec.kind].target, frozenset()))
+            if meaningless and any(fits(task, model, name) for model in suite.models):
+                what = f"{name}: {', '.join(meaningless)} cannot be set for {task.spec.kind} (task {task.name!r})"
+                problems.append(Problem(what, suite.place))
+    return problems
 
 
 def _placed(problem: Problem, task: Task) -> Problem:

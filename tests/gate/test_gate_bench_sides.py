@@ -74,8 +74,10 @@ def test_each_side_reads_its_own_suite_with_its_own_plugin(base: Path, new: Path
     assert code == 0, err
     content = json.loads(out)
     assert {check["name"].rpartition("/")[0] for check in content["checks"]} == {"rows/mine[fit]"}
-    assert content["absent"] == [{"task": "rows", "model": "gone", "adaptation": "fit"}]
-    assert "only on the new side: rows/fresh[fit]" in content["notes"]
+    assert content["absent"] == [
+        {"task": "rows", "model": "gone", "adaptation": "fit", "seeds": [0], "whole": True, "why": ""}
+    ]
+    assert [one["model"] for one in content["only_new"]] == ["fresh"]
     assert (content["base"].endswith(str(base)), content["new"].endswith(str(new))) == (True, True)
     seen = [json.loads(line) for line in (new.parent / "log").read_text().splitlines()]
     files = sorted(one["file"] for one in seen)
