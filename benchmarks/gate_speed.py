@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.gate_quality import Rate
-from fmbench.gate.bench import ARMS, Arm, Bench, Worker, arm, bench
+from fmbench.gate.arm import WORKER as CELL_WORKER
+from fmbench.gate.arm import Arm, Worker
+from fmbench.gate.bench import ARMS, Bench, bench
 from fmbench.gate.speed import STAGES, Block, judge_speed
 from fmbench.gate.verdict import Cells
 
@@ -37,14 +39,15 @@ class Record:
 
 def arm_of(work: float) -> Arm:
     """A sort and a matrix product."""
-    return Arm((sys.executable, "-P", str(WORKER)), {"work": work}, ROOT, ROOT)
+    return Arm((sys.executable, "-P", str(WORKER)), {"work": work}, ROOT, (ROOT,))
 
 
 def arm_of_a_cell() -> Arm:
     """tfidf-logreg on sentiment-reviews, fitted anew in each process, then 100 examples a pass."""
     job = {"suite": str(ROOT / "suites/nlp-core.yaml"), "overrides": [], "model": "tfidf-logreg"}
     job |= {"task": "sentiment-reviews", "adaptation": "fit", "seed": 0, "examples": 100}
-    return arm(Path(sys.executable), ROOT, {**job, "limit": None, "device": "cpu"})
+    job |= {"limit": None, "device": "cpu"}
+    return Arm((sys.executable, "-P", str(CELL_WORKER)), job, ROOT, (ROOT,))
 
 
 def record(processes: int, rounds: int, tell: Callable[[str], None], seed: int = 0) -> Record:

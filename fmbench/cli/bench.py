@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +10,14 @@ import typer
 
 from fmbench.cli.gate import Github, Inconclusive, JsonFile, JunitFile, MarkdownFile, Strict, write
 from fmbench.cli.options import Adaptations, Models, Tasks, console, names
-from fmbench.errors import InputError, NothingMeasured
+from fmbench.errors import NothingMeasured
 
 if TYPE_CHECKING:
     from fmbench.gate.verdict import Cells
-    from fmbench.suite.plan import Cell
 
-HERE = Path(__file__).parents[2]
 SideArgument = typer.Argument(
-    help="Checkout of fmbench, or a Python executable; default: this one.", show_default=False
+    help="Folder with the suite in it, checkout of fmbench, or a Python executable; default: this fmbench.",
+    show_default=False,
 )
 Sets = list[str] | None
 
@@ -52,96 +50,72 @@ def bench(
 
     Both sides and a second copy of the base take turns in fresh processes; more rounds while undecided.
     """
-    from fmbench.gate.bench import Bench, SideFailed, arm
-    from fmbench.gate.bench import bench as measured
-    from fmbench.gate.rules import rules_of
-    from fmbench.gate.verdict import Check, Refused, Verdict
-    from fmbench.run.device import resolve_device
-    from fmbench.suite.loader import load_suite
-    from fmbench.suite.plan import Selection, plan
+    from datetime import UTC, datetime
 
-    sides = [_side(base, base_python, "base"), _side(new, new_python, "new")]
-    loaded = load_suite(suite, base_set or ())
-    load_suite(suite, new_set or ())
-    rules = rules_of(loaded.gate, (), inconclusive)
+    from fmbench.gate.arm import SideFailed
+    from fmbench.gate.bench import Bench
+    from fmbench.gate.bench import bench as measured
+    from fmbench.gate.bench_side import contents_of, pairs_of, sides_of
+    from fmbench.gate.provenance import provenance
+    from fmbench.gate.rules import rules_of
+    from fmbench.gate.verdict import Check, Part, Refused, Verdict
+    from fmbench.run.device import resolve_device
+
+    started = datetime.now(UTC)
+    before, after = sides_of([base, new], [base_python, new_python], suite, ["--base-python", "--new-python"])
+    old = contents_of(before, base_set or [], seed, "base")
+    now = contents_of(after, new_set or [], seed, "new")
+    rules = rules_of(now.gate, (), inconclusive, strict)
     device = resolve_device(device)
-    picked = plan(loaded, Selection(names(models), names(tasks), names(adaptations), [seed]))
-    two = names(models) or []
-    pairs = _models_in_pairs(picked, two) if base is None and new is None and len(two) == 2 else _same(picked)
-    if not pairs:
-        raise NothingMeasured("no cells selected: no model, task and adaptation of this selection fit together")
+    two = base is None and new is None
+    pairs = pairs_of(old, now, names(models), names(tasks), names(adaptations), two_models=two)
+    if not pairs.both:
+        raise NothingMeasured(pairs.why_none())
     screen = console(stderr=True)
     settings = Bench(
         clock={"cpu": "cpu", "cuda": "device"}.get(device, "wall"),
         speed_margin=margin or rules.speed_margin,
         memory_margin=rules.memory_margin,
         threads=threads,
-        cells=len(pairs),
+        cells=len(pairs.both),
         tell=lambda line: screen.print(line, markup=False, highlight=False, soft_wrap=True),
     )
     checks: list[Check] = []
     refused: list[Refused] = []
-    for cells, first, second in pairs:
-        jobs = [
-            _job(suite, cell, overrides, seed, examples, limit, device)
-            for cell, overrides in ((first, base_set), (second, new_set))
-        ]
-        before, after = (arm(python, code, job) for (python, code), job in zip(sides, jobs, strict=True))
+    for cells, first, second in pairs.both:
+        versions = [side.versions[cell.task] for side, cell in ((old, first), (now, second))]
+        if versions[0] != versions[1]:
+            refused.append(Refused(str(cells), f"task version {versions[0]} in the base, {versions[1]} in new"))
+            continue
+        jobs = [_job(cell, seed, examples, limit, device) for cell in (first, second)]
+        one = before.arm(jobs[0] | {"overrides": base_set or []}, old.minutes)
+        other = after.arm(jobs[1] | {"overrides": new_set or []}, now.minutes)
         try:
-            checks += measured(cells, before, after, settings)
+            checks += measured(cells, one, other, settings)
         except SideFailed as error:
             refused.append(Refused(str(cells), str(error)))
-    says = [f"{python} {code or '(installed)'}" for python, code in sides]
-    note = f"{settings.clock} time, {threads} thread, load {os.getloadavg()[0]:.1f} at the end"
-    verdict = Verdict(loaded.name, says[0], says[1], tuple(checks), tuple(refused), (), (note,))
-    left = verdict.exit_code(strict, rules.inconclusive)
-    write(verdict, left, json, markdown, junit, github, {task.name: task.place for task in loaded.tasks})
-    raise typer.Exit(left)
+    notes = [f"{settings.clock} time, {threads} thread, load {os.getloadavg()[0]:.1f} at the end"]
+    verdict = Verdict(
+        now.suite,
+        str(before),
+        str(after),
+        tuple(checks),
+        tuple(refused),
+        absent=tuple(Part(cells, (seed,)) for cells in pairs.only_base),
+        only_new=tuple(Part(cells, (seed,)) for cells in pairs.only_new),
+        notes=tuple(notes),
+        policy=rules.policy,
+        started_at=started.isoformat(timespec="seconds"),
+        environment=provenance(device, threads, before, after),
+    )
+    write(verdict, verdict.exit_code, json, markdown, junit, github, now.places)
+    raise typer.Exit(verdict.exit_code)
 
 
-def _side(path: Path | None, python: Path | None, which: str) -> tuple[Path, Path | None]:
-    """(interpreter, checkout or None for the fmbench that is installed there).
-
-    Another interpreter never gets the packages of this one: they would be measured instead of its own.
-    """
-    if python is not None and not (python.is_file() and os.access(python, os.X_OK)):
-        raise InputError(f"--{which}-python {python}: not an executable file")
-    mine = python or Path(sys.executable)
-    if path is None:
-        return mine, HERE if python is None else None
-    if path.is_file() and os.access(path, os.X_OK):
-        return path, None
-    if not (path / "fmbench" / "__init__.py").is_file():
-        raise InputError(f"{path}: neither a checkout (a folder with fmbench/ in it) nor a Python executable")
-    return mine, path.resolve()
-
-
-def _same(cells: tuple[Cell, ...]) -> list[tuple[Cells, Cell, Cell]]:
-    from fmbench.gate.verdict import Cells
-
-    return [(Cells(cell.task.name, cell.model.name, cell.adaptation), cell, cell) for cell in cells]
-
-
-def _models_in_pairs(cells: tuple[Cell, ...], models: list[str]) -> list[tuple[Cells, Cell, Cell]]:
-    """Cells of the first model beside those of the second, on the same task with the same adaptation."""
-    from fmbench.gate.verdict import Cells
-
-    second = {(cell.task.name, cell.adaptation): cell for cell in cells if cell.model.name == models[1]}
-    return [
-        (Cells(cell.task.name, f"{models[0]} -> {models[1]}", cell.adaptation), cell, second[key])
-        for cell in cells
-        if cell.model.name == models[0] and (key := (cell.task.name, cell.adaptation)) in second
-    ]
-
-
-def _job(
-    suite: Path, cell: Cell, overrides: Sets, seed: int, examples: int, limit: int | None, device: str
-) -> dict[str, Any]:
+def _job(cell: Cells, seed: int, examples: int, limit: int | None, device: str) -> dict[str, Any]:
     return {
-        "suite": str(suite.resolve()),
-        "overrides": overrides or [],
-        "task": cell.task.name,
-        "model": cell.model.name,
+        "task": cell.task,
+        "model": cell.model,
         "adaptation": cell.adaptation,
         "seed": seed,
         "examples": examples,

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from fmbench.cli.options import ReportArgument
-
+Source = Annotated[
+    Path, typer.Argument(metavar="REPORT|FILE", help="Report, or JSON of fmbench bench.", show_default=False)
+]
 app = typer.Typer(help="Results in the formats of other tools.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -19,16 +20,14 @@ def group() -> None:
 
 @app.command("pytest-benchmark")
 def pytest_benchmark(
-    report: ReportArgument,
+    source: Source,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: the screen.", show_default=False)] = None,
 ) -> None:
-    """Timings of a report as JSON that `pytest-benchmark compare` and github-action-benchmark read."""
+    """Timings of a report or a bench as JSON that `pytest-benchmark compare` and github-action-benchmark read."""
     from fmbench.files import write_atomic
-    from fmbench.gate.side import side_of_report
-    from fmbench.interop.pytest_benchmark import pytest_benchmark_json
-    from fmbench.run.store import open_report
+    from fmbench.interop.pytest_benchmark import of_bench, of_report
 
-    content = pytest_benchmark_json(side_of_report(open_report(report)))
+    content = of_bench(source) if source.is_file() else of_report(source)
     if out is None:
         typer.echo(content, nl=False)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,7 @@ Github = Annotated[bool, typer.Option("--github", help="Annotations, and the ste
 Inconclusive = Annotated[
     str | None, typer.Option("--inconclusive", metavar="warn|fail", help="What an undecided metric does.")
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Undecided is exit 4, cells that were not run exit 3.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Undecided is exit 4, cells or seeds that were not run exit 3.")]
 
 
 def gate(
@@ -59,13 +60,12 @@ def gate(
     from fmbench.gate.pairing import gate as judged
 
     before, after = read_base(base), read_new(new)
-    rules, places = rules_and_places(after, suite, margin or [], inconclusive)
+    rules, places = rules_and_places(after, suite, margin or [], inconclusive, strict)
     verdict = judged(before, after, rules, names(models), names(tasks))
     for file in bench or []:
         verdict = read_checks(verdict, file)
-    code = verdict.exit_code(strict, rules.inconclusive)
-    write(verdict, code, json, markdown, junit, github, places)
-    raise typer.Exit(code)
+    write(verdict, verdict.exit_code, json, markdown, junit, github, places)
+    raise typer.Exit(verdict.exit_code)
 
 
 def compare(base: Base, new: New, models: Models = None, tasks: Tasks = None, json: JsonFile = None) -> None:
@@ -73,7 +73,7 @@ def compare(base: Base, new: New, models: Models = None, tasks: Tasks = None, js
     from fmbench.gate.pairing import gate as judged
 
     before, after = read_base(base), read_new(new)
-    rules, places = rules_and_places(after, None, [], None)
+    rules, places = rules_and_places(after)
     verdict = judged(before, after, rules, names(models), names(tasks))
     write(verdict, 0 if verdict.checks else 3, json, None, None, False, places)
     if not verdict.checks:
@@ -97,26 +97,30 @@ read_new = read_side
 
 
 def rules_and_places(
-    new: Side, suite: Path | None, margins: list[str], inconclusive: str | None
+    new: Side,
+    suite: Path | None = None,
+    margins: Sequence[str] = (),
+    inconclusive: str | None = None,
+    strict: bool = False,
 ) -> tuple[Rules, dict[str, Place]]:
     """The rules of the suite file if one is given, else those that the new report was made with; lines of tasks."""
     from fmbench.gate.rules import rules_of
 
     if suite is None:
-        return rules_of(new.gate, margins, inconclusive), {}
+        return rules_of(new.gate, margins, inconclusive, strict), {}
     from fmbench.suite.loader import load_suite
 
     loaded = load_suite(suite)
     if loaded.name != new.suite:
         raise InputError(f"{suite} is the suite {loaded.name!r}, {new.path} is of {new.suite!r}")
-    return rules_of(loaded.gate, margins, inconclusive), {task.name: task.place for task in loaded.tasks}
+    return rules_of(loaded.gate, margins, inconclusive, strict), {task.name: task.place for task in loaded.tasks}
 
 
 def write(
     verdict: Verdict, code: int, json: Path | None, markdown: Path | None, junit: Path | None, github: bool,
     places: dict[str, Place],
 ) -> None:  # fmt: skip
-    """The table, and every file that was asked for."""
+    """The table, and every file that was asked for; missing folders on the way to a file are made."""
     from fmbench.cli.verdict_table import show
     from fmbench.files import write_atomic
     from fmbench.gate import github as for_github
@@ -138,5 +142,7 @@ def write(
         for line in for_github.annotation_lines(verdict, places):
             typer.echo(line)
         if os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as stream:
+            summary = Path(os.environ["GITHUB_STEP_SUMMARY"])
+            summary.parent.mkdir(parents=True, exist_ok=True)
+            with summary.open("a", encoding="utf-8") as stream:
                 stream.write(for_github.summary_of(to_markdown(verdict)))

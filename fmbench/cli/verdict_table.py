@@ -10,9 +10,9 @@ from rich.table import Table
 from fmbench.cli.tables import clip
 from fmbench.errors import one_line
 from fmbench.gate import text
-from fmbench.gate.verdict import Verdict, worst_first
+from fmbench.gate.verdict import Check, Verdict, worst_first
 
-COLORS = {"regression": "red", "inconclusive": "yellow", "pass": "green"}
+COLORS = {"inconclusive": "yellow", "pass": "green"}
 MOST_FLIPS = 5
 
 
@@ -23,13 +23,17 @@ def show(verdict: Verdict, out: Console) -> None:
     for check in worst_first(verdict.checks):
         if check.outcome == "pass":
             continue
-        what = f"[{COLORS[check.outcome]}]{check.outcome}[/] {escape(one_line(check.name))}"
+        what = f"{_colored(verdict, check)} {escape(one_line(check.name))}"
         out.print(f"{what}: {escape(text.sentence(check))}", soft_wrap=True)
         for flip in check.flips[:MOST_FLIPS]:
             out.print(f"  {escape(text.flip(flip))}", soft_wrap=True)
     for line in text.remarks(verdict):
         out.print(escape(line), soft_wrap=True)
     out.print(escape(text.summary(verdict)), soft_wrap=True)
+
+
+def _colored(verdict: Verdict, check: Check) -> str:
+    return f"[{'red' if verdict.fails(check) else COLORS[check.outcome]}]{check.outcome}[/]"
 
 
 def _table(verdict: Verdict) -> Table:
@@ -40,7 +44,7 @@ def _table(verdict: Verdict) -> Table:
         table.add_column(name, justify="right")
     for check in worst_first(verdict.checks):
         table.add_row(
-            f"[{COLORS[check.outcome]}]{check.outcome}[/]",
+            _colored(verdict, check),
             clip(check.cells.task),
             f"{clip(check.cells.model)} {clip(check.cells.adaptation)}",
             check.metric,

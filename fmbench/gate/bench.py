@@ -2,96 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fmbench.errors import FmbenchError
+from fmbench.gate.arm import Arm, Worker
 from fmbench.gate.speed import STAGES, Block, Stage, judge_memory, judge_speed
 from fmbench.gate.verdict import Cells, Check
 
-WORKER = Path(__file__).parent / "worker.py"
 PASS_SECONDS = 0.1
 """A timed pass repeats its examples until it takes about this long."""
 MOST_REPEATS = 2000
 ARMS = ("base", "base again", "new")
-
-
-class SideFailed(FmbenchError):
-    """A side cannot be measured."""
-
-    exit_code = 3
-
-
-@dataclass(frozen=True)
-class Arm:
-    """How one side is run: a command that speaks the worker's lines, where, with which environment, and its job."""
-
-    command: tuple[str, ...]
-    job: dict[str, Any]
-    folder: Path | None = None
-    code: Path | None = None
-
-
-def arm(python: Path, code: Path | None, job: dict[str, Any]) -> Arm:
-    """The worker of this fmbench in another interpreter, with the fmbench of `code` (None: the one installed there)."""
-    return Arm((str(python), "-P", str(WORKER)), job, code, code)
-
-
-class Worker:
-    """A running arm."""
-
-    def __init__(self, name: str, arm: Arm, threads: int) -> None:
-        self.name = name
-        limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-        environment = {**os.environ, **limits, "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false"}
-        environment.pop("PYTHONPATH", None)
-        if arm.code is not None:
-            environment["PYTHONPATH"] = str(arm.code)
-        self.process = subprocess.Popen(
-            arm.command, cwd=arm.folder, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        self._send(arm.job)
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def ask(self, repeats: int) -> dict[str, Any]:
-        """Seconds ("cpu", "wall", on a GPU "device") of a pass of `repeats`, and the peak memory until then."""
-        self._send({"repeats": repeats})
-        return self.answer()
-
-    def answer(self) -> dict[str, Any]:
-        """The next line. Raises SideFailed."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SideFailed(f"{self.name}: its process ended with {self.process.wait()} before it answered")
-        found: dict[str, Any] = json.loads(line)
-        if "error" in found:
-            raise SideFailed(f"{self.name}: {found['error']}")
-        return found
-
-    def _send(self, content: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(content) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            raise SideFailed(f"{self.name}: its process ended with {self.process.wait()}") from None
 
 
 @dataclass(frozen=True)
@@ -139,19 +64,30 @@ def _confirmed(check: Check, again: Check | None) -> Check:
 
 
 def _until_decided(cells: Cells, base: Arm, new: Arm, settings: Bench, seed: int) -> list[Check]:
+    """More processes and rounds while speed or memory is undecided.
+
+    What is said of speed stands once it is decided. Memory is judged by all processes there are, and each more can only
+    take a regression away: the alarms of all stages together are no more than those of the first.
+    """
     blocks: list[Block] = []
-    checks: list[Check] = []
+    speed: Check | None = None
+    memory: Check | None = None
     for number, stage in enumerate(settings.stages):
         blocks += measure(base, new, stage, settings, seed=1000 * seed + number)
-        speed = judge_speed(
-            blocks, cells, f"{settings.clock}_seconds", settings.speed_margin, stage.alpha / settings.cells
-        )
+        if speed is None or speed.outcome == "inconclusive":
+            alpha = stage.alpha / settings.cells
+            speed = judge_speed(blocks, cells, f"{settings.clock}_seconds", settings.speed_margin, alpha)
         memory = judge_memory(blocks, cells, settings.memory_margin)
-        checks = [speed] if memory is None else [speed, memory]
-        settings.tell(f"{cells}: {100 * speed.change:+.1f} % after {speed.n} rounds, {speed.outcome}")
-        if speed.outcome != "inconclusive":
+        settings.tell(f"{cells}: {100 * speed.change:+.1f} % after {speed.n} rounds, {speed.outcome}{_of(memory)}")
+        if speed.outcome != "inconclusive" and (memory is None or memory.outcome != "inconclusive"):
             break
-    return checks
+    return [check for check in (speed, memory) if check is not None]
+
+
+def _of(memory: Check | None) -> str:
+    if memory is None:
+        return ""
+    return f"; memory {100 * memory.change:+.1f} % in {memory.n} processes, {memory.outcome}"
 
 
 def measure(base: Arm, new: Arm, stage: Stage, settings: Bench, seed: int = 0) -> list[Block]:

@@ -1,4 +1,7 @@
-"""A verdict as GitHub workflow commands: annotations for what is not a pass, the worst ten first."""
+"""A verdict as GitHub workflow commands: annotations for what is not a pass, the worst ten first.
+
+What ends the gate with another code than 0 is an error, what is merely undecided a warning, the rest a notice.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,18 @@ def annotation_lines(verdict: Verdict, places: dict[str, Place] | None = None) -
         places: task -> its line in the suite file, where it is known.
     """
     found = {
-        outcome: [_of(check, (places or {}).get(check.cells.task)) for check in worst_first(verdict.checks)
+        outcome: [_of(verdict, check, (places or {}).get(check.cells.task)) for check in worst_first(verdict.checks)
                   if check.outcome == outcome]
         for outcome in ("regression", "inconclusive")
     }  # fmt: skip
     refused = [f"::error title=fmbench {_value(one.what)}::{_message(one.why)}" for one in verdict.refused]
-    return [*found["regression"], *refused, *found["inconclusive"]][:MOST]
+    absent = [f"::error title=fmbench::{_message(one.line)}" for one in text.unmatched(verdict) if one.fails]
+    notices = [f"::notice title=fmbench::{_message(one.line)}" for one in text.unmatched(verdict) if not one.fails]
+    return [*found["regression"], *refused, *absent, *found["inconclusive"], *notices][:MOST]
 
 
-def _of(check: Check, place: Place | None) -> str:
-    level = "error" if check.outcome == "regression" else "warning"
+def _of(verdict: Verdict, check: Check, place: Place | None) -> str:
+    level = "error" if verdict.fails(check) else "warning"
     where = "" if place is None else f"file={_value(place.file)},line={place.line or 1},"
     return (
         f"::{level} {where}title={_value(f'fmbench {check.outcome}: {check.name}')}::{_message(text.sentence(check))}"

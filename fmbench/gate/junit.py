@@ -1,4 +1,7 @@
-"""A verdict as JUnit XML: a test case for each check, a failure for a regression, skipped where it is undecided."""
+"""A verdict as JUnit XML: a test case for each check and for what was not compared.
+
+What is enough to end the gate with 1 or 4 is a failure, with 3 an error; the rest that is not a pass is skipped.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,21 @@ NUMBERS = ("base", "new", "change", "low", "high", "margin", "p", "adjusted", "n
 
 
 def junit(verdict: Verdict) -> bytes:
-    """The XML, with what could not be compared as errors."""
-    suite = ET.Element(
-        "testsuite",
-        name=_valid(f"fmbench gate {verdict.suite}"),
-        tests=str(len(verdict.checks) + len(verdict.refused)),
-        failures=str(len(verdict.of("regression"))),
-        errors=str(len(verdict.refused)),
-        skipped=str(len(verdict.of("inconclusive"))),
-    )
+    """The XML; its suite counts failures, errors and skipped cases."""
+    suite = ET.Element("testsuite", name=_valid(f"fmbench gate {verdict.suite}"))
     for check in verdict.checks:
         _case(suite, verdict, check)
-    for one in verdict.refused:
-        case = ET.SubElement(suite, "testcase", classname=_valid(verdict.suite), name=_valid(one.what))
-        ET.SubElement(case, "error", message=_valid(one.why))
+    for refused in verdict.refused:
+        _without_check(suite, verdict, refused.what, "error", refused.why)
+    for one in text.unmatched(verdict):
+        result = "error" if one.fails else "skipped"
+        for part in one.parts:
+            _without_check(suite, verdict, str(part), result, f"{one.why}: {part.why}" if part.why else one.why)
+        if not one.parts:
+            _without_check(suite, verdict, verdict.suite, result, one.why)
+    suite.set("tests", str(len(suite)))
+    for result, count in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        suite.set(count, str(len(suite.findall(f"testcase/{result}"))))
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
@@ -42,11 +46,16 @@ def _case(suite: ET.Element, verdict: Verdict, check: Check) -> None:
         if value is not None and not (isinstance(value, float) and math.isnan(value)):
             ET.SubElement(properties, "property", name=name, value=f"{value:.6g}")
     message = _valid(text.sentence(check))
-    if check.outcome == "regression":
-        failure = ET.SubElement(case, "failure", message=message)
+    if verdict.fails(check):
+        failure = ET.SubElement(case, "failure", message=message, type=check.outcome)
         failure.text = _valid("\n".join(text.flip(one) for one in check.flips))
     elif check.outcome == "inconclusive":
         ET.SubElement(case, "skipped", message=message)
+
+
+def _without_check(suite: ET.Element, verdict: Verdict, name: str, result: str, message: str) -> None:
+    case = ET.SubElement(suite, "testcase", classname=_valid(verdict.suite), name=_valid(name))
+    ET.SubElement(case, result, message=_valid(message))
 
 
 def _valid(content: str) -> str:

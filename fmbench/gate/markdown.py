@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from fmbench.errors import one_line
 from fmbench.gate import text
 from fmbench.gate.verdict import Check, Verdict, worst_first
 
-MARKS = {"regression": "❌ regression", "inconclusive": "⚠️ inconclusive", "pass": "✅ pass"}
+MARKS = {"inconclusive": "⚠️", "pass": "✅"}
+FAILS = "❌"
 MOST_FLIPS = 10
 
 
@@ -17,22 +17,22 @@ def markdown(verdict: Verdict) -> str:
     """Headline, table of all checks (worst first), flipped examples of what is not a pass, and remarks."""
     lines = [f"### fmbench gate: {text.summary(verdict)}", "", f"`{verdict.base}` → `{verdict.new}`", ""]
     if verdict.checks:
-        lines += _table(worst_first(verdict.checks))
+        lines += _table(verdict)
     for check in worst_first(verdict.checks):
         lines += _details(check)
     lines += [f"- {_safe(line)}" for line in text.remarks(verdict)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _table(checks: Sequence[Check]) -> list[str]:
+def _table(verdict: Verdict) -> list[str]:
     rows = [
         "| | task | model | metric | base | new | change [interval] | margin | p | n | lost / gained |",
         "| --- | --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |",
     ]
-    for check in checks:
+    for check in worst_first(verdict.checks):
         flips = "" if check.lost is None else f"{check.lost} / {check.gained}"
         cells = (
-            MARKS[check.outcome],
+            f"{FAILS if verdict.fails(check) else MARKS[check.outcome]} {check.outcome}",
             _safe(check.cells.task),
             _safe(f"{check.cells.model} [{check.cells.adaptation}]"),
             check.metric,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from fmbench.gate.foreign import coded
 from fmbench.gate.quality import Pair, judge
 from fmbench.gate.rules import Rules
 from fmbench.gate.side import Cell, Side
-from fmbench.gate.verdict import Cells, Check, Flip, Refused, Verdict
+from fmbench.gate.verdict import Cells, Check, Flip, Part, Refused, Verdict
 from fmbench.measure.foreign import Foreign
 from fmbench.registry import METRICS
 
@@ -25,6 +26,23 @@ class Common:
 
     cells: Cells
     seeds: tuple[tuple[Cell, Cell], ...]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Two sides beside each other, in their own order.
+
+    Args:
+        both: what is compared.
+        absent: finished in the base, not run in new.
+        base_failed: failed in the base.
+        only_new: not in the base.
+    """
+
+    both: tuple[Common, ...]
+    absent: tuple[Part, ...]
+    base_failed: tuple[Part, ...]
+    only_new: tuple[Part, ...]
 
 
 def gate(
@@ -41,10 +59,22 @@ def gate(
         family: how many metrics are gated in all, where only some of them are judged here.
 
     Raises:
-        InputError: the sides are of different suites or suite versions, or have no cell in common.
-        NothingMeasured: the selection leaves nothing.
+        InputError: the sides are of different suites or suite versions, or have no cell in common; a margin that was
+            asked for is of a metric that no task has.
+        NothingMeasured: the selection leaves nothing, or all that both sides have failed in the base.
     """
-    both, absent = common(base, new, models, tasks)
+    _refuse_other_suite(base, new)
+    wanted = _selected((*base.cells, *new.cells), models, tasks)
+    before, after = ([cell for cell in side.cells if cell.cells in wanted] for side in (base, new))
+    rules.refuse_unused({(cell.main, cell.kind) for cell in (*before, *after)})
+    matched = match(before, after)
+    both = matched.both
+    if not both:
+        sides = f"{base.path} and {new.path}"
+        if {(cell.cells, cell.seed) for cell in before} & {(cell.cells, cell.seed) for cell in after}:
+            first = f"{matched.base_failed[0]}: {matched.base_failed[0].why}"
+            raise NothingMeasured(f"nothing to compare: what {sides} have in common failed in the base ({first})")
+        raise InputError(f"{sides} have no cell in common (task, model, adaptation and seed)")
     pairs: list[Pair] = []
     refused: list[Refused] = []
     for one in both:
@@ -52,27 +82,46 @@ def gate(
         refused += [Refused(str(one.cells), reason) for reason in why]
         pairs += [] if why else _pairs(one, rules, refused)
     checks = [_with_answers(check, both) for check in judge(pairs, rules.alpha, family)]
-    notes = [speed_note(both)]
-    return Verdict(new.suite, str(base.path), str(new.path), tuple(checks), tuple(refused), tuple(absent), tuple(notes))
+    return Verdict(
+        suite=new.suite,
+        base=str(base.path),
+        new=str(new.path),
+        checks=tuple(checks),
+        refused=tuple(refused),
+        absent=matched.absent,
+        base_failed=matched.base_failed,
+        only_new=matched.only_new,
+        notes=(speed_note(both),),
+        policy=rules.policy,
+    )
 
 
-def common(
-    base: Side, new: Side, models: Selection = None, tasks: Selection = None
-) -> tuple[list[Common], list[Cells]]:
-    """What both sides have, in the order of the base; and what only the base has. Raises as `gate` does."""
-    _refuse_other_suite(base, new)
-    wanted = _selected((*base.cells, *new.cells), models, tasks)
-    theirs = {(cell.cells, cell.seed): cell for cell in new.cells}
+def match(base: Sequence[Cell], new: Sequence[Cell]) -> Matched:
+    """The cells that both sides have, seed by seed, and those that only one of them can show."""
+    ours, theirs = ({(cell.cells, cell.seed): cell for cell in side} for side in (base, new))
     found: dict[Cells, list[tuple[Cell, Cell]]] = {}
-    for cell in base.cells:
-        if cell.cells in wanted and cell.error is None:
-            found.setdefault(cell.cells, [])
-            if (cell.cells, cell.seed) in theirs:
-                found[cell.cells].append((cell, theirs[cell.cells, cell.seed]))
-    both = [Common(cells, tuple(seeds)) for cells, seeds in found.items() if seeds]
-    if not both:
-        raise InputError(f"{base.path} and {new.path} have no cell in common (task, model, adaptation and seed)")
-    return both, [cells for cells, seeds in found.items() if not seeds]
+    for key, cell in ours.items():
+        if cell.error is None and key in theirs:
+            found.setdefault(cell.cells, []).append((cell, theirs[key]))
+    finished = [cell for cell in base if cell.error is None]
+    return Matched(
+        both=tuple(Common(cells, tuple(seeds)) for cells, seeds in found.items()),
+        absent=_parts([cell for cell in finished if (cell.cells, cell.seed) not in theirs], finished),
+        base_failed=_parts([cell for cell in base if cell.error is not None], base),
+        only_new=_parts([cell for cell in new if (cell.cells, cell.seed) not in ours], new),
+    )
+
+
+def _parts(some: Sequence[Cell], side: Sequence[Cell]) -> tuple[Part, ...]:
+    """Some cells of a side as tasks x models x adaptations with their seeds."""
+    every = Counter(cell.cells for cell in side)
+    found: dict[Cells, list[Cell]] = {}
+    for cell in some:
+        found.setdefault(cell.cells, []).append(cell)
+    return tuple(
+        Part(cells, tuple(cell.seed for cell in group), len(group) == every[cells], group[0].error or "")
+        for cells, group in found.items()
+    )
 
 
 def _refuse_other_suite(base: Side, new: Side) -> None:

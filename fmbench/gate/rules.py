@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from fmbench.errors import InputError, Problem, nearest
+from fmbench.gate.verdict import Policy
 from fmbench.measure.metric import Metric
 from fmbench.registry import METRICS
 from fmbench.suite.schema import Gate
@@ -19,14 +20,16 @@ class Rules:
     Args:
         margin: of every metric that has none of its own; of an unbounded one (mae, rmse) the share of its base score.
         margins: metric -> margin; metrics named here are gated beside the main one.
+        asked: metrics whose margin the command line gave; each must be one of some task's.
     """
 
     margin: float = 0.01
     margins: dict[str, float] = field(default_factory=dict)
     alpha: float = 0.01
-    inconclusive: str = "warn"
+    policy: Policy = field(default_factory=Policy)
     speed_margin: float = 0.05
     memory_margin: float = 0.1
+    asked: tuple[str, ...] = ()
 
     def of(self, metric: Metric, base: float) -> float:
         """The margin of `metric`, whose score was `base`."""
@@ -41,26 +44,50 @@ class Rules:
         others = [name for name in self.margins if name != main and kind in METRICS[name].kinds]
         return [main, *others]
 
+    def refuse_unused(self, tasks: Collection[tuple[str, str]]) -> None:
+        """Refuse a margin of the command line that no task has a use for.
 
-def rules_of(gate: Gate, margins: Sequence[str] = (), inconclusive: str | None = None) -> Rules:
+        Args:
+            tasks: (main metric, kind) of each.
+
+        Raises:
+            InputError: there is such a margin; it names the metrics that there are.
+        """
+        mains, kinds = {main for main, _ in tasks}, {kind for _, kind in tasks}
+
+        def fits(name: str) -> bool:
+            return name in mains or bool(kinds & set(METRICS[name].kinds))
+
+        unused = [name for name in self.asked if name not in METRICS or not fits(name)]
+        if not unused:
+            return
+        there = sorted(mains | {name for name in METRICS if fits(name)})
+        problems = []
+        for name in unused:
+            what = f"no compared task has the metric {name!r} (there are {', '.join(there)})"
+            problems.append(Problem(f"--margin {name}={self.margins[name]:g}: {what}", hint=nearest(name, there)))
+        raise InputError(problems)
+
+
+def rules_of(gate: Gate, margins: Sequence[str] = (), inconclusive: str | None = None, strict: bool = False) -> Rules:
     """The suite's rules, with `--margin 0.02` and `--margin entity_f1=0.02` on top.
 
     Raises:
-        InputError: a margin that is no number above 0, or of an unknown metric; another policy than warn and fail.
+        InputError: a margin that is no number above 0; another policy than warn and fail.
     """
     if inconclusive not in (None, "warn", "fail"):
         raise InputError(f"--inconclusive {inconclusive}: neither warn nor fail")
-    margin, named = gate.margin, dict(gate.margins)
+    margin, named, asked = gate.margin, dict(gate.margins), []
     for text in margins:
         name, equals, number = text.rpartition("=")
         value = _number(text, number)
         if equals:
-            if name not in METRICS:
-                raise InputError(Problem(f"--margin {text}: unknown metric {name!r}", hint=nearest(name, METRICS)))
             named[name] = value
+            asked.append(name)
         else:
             margin = value
-    return Rules(margin, named, gate.alpha, inconclusive or gate.inconclusive, gate.speed_margin, gate.memory_margin)
+    policy = Policy(strict, inconclusive or gate.inconclusive)
+    return Rules(margin, named, gate.alpha, policy, gate.speed_margin, gate.memory_margin, tuple(dict.fromkeys(asked)))
 
 
 def _number(text: str, number: str) -> float:

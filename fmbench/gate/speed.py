@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmbench.gate.verdict import Cells, Check, Outcome
+from fmbench.gate.verdict import Cells, Check, Outcome, Samples
 from fmbench.stats.timing import hodges_lehmann, signed_rank
 
 FLOOR_DRAWS = 400
@@ -84,6 +84,7 @@ def judge_speed(blocks: Sequence[Block], cells: Cells, metric: str, margin: floa
         note=f"{len(blocks)} processes an arm, two copies of base differ by up to {100 * math.expm1(floor):.1f} %",
         unit="s",
         higher_is_better=False,
+        samples=_samples(*(np.concatenate([getattr(one, arm) for one in blocks]) for arm in ("base", "again", "new"))),
     )
 
 
@@ -138,4 +139,9 @@ def judge_memory(blocks: Sequence[Block], cells: Cells, margin: float) -> Check 
         method="least and most of processes",
         unit="B",
         higher_is_better=False,
+        samples=_samples(*peaks.T),
     )
+
+
+def _samples(base: np.ndarray, again: np.ndarray, new: np.ndarray) -> Samples:
+    return Samples(tuple(base.tolist()), tuple(again.tolist()), tuple(new.tolist()))

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import json
 import math
+from typing import NamedTuple
 
 from fmbench.errors import one_line
-from fmbench.gate.verdict import Check, Flip, Verdict
+from fmbench.gate.verdict import Check, Flip, Part, Verdict
 from fmbench.registry import METRICS
 
 ANSWER = 60
+MOST_NAMES = 20
+"""Cells that a remark names; the JSON has them all."""
+
+
+class Unmatched(NamedTuple):
+    """Parts that were not compared for the same reason; `fails` where that ends the gate with another code than 0."""
+
+    why: str
+    parts: tuple[Part, ...]
+    fails: bool = False
+
+    @property
+    def line(self) -> str:
+        """One remark for all of them."""
+        names = [f"{part}: {part.why}" if part.why else str(part) for part in self.parts[:MOST_NAMES]]
+        more = len(self.parts) - len(names)
+        named = "; ".join([*names, f"and {more} more"] if more else names)
+        return one_line(f"{self.why}: {named}" if named else self.why)
 
 
 def is_share(check: Check) -> bool:
@@ -72,7 +91,9 @@ def sentence(check: Check) -> str:
 
 def undecided(check: Check) -> str:
     """What would settle it."""
-    if check.sort != "quality":
+    if check.sort == "memory":
+        return "not every process of new is above all of the base by more than the margin"
+    if check.sort == "speed":
         return "more rounds would be needed, or a quieter machine"
     unit = " points" if is_share(check) else ""
     found = f"detectable loss {change(check, check.detectable, signed=False)}{unit}"
@@ -101,20 +122,37 @@ def _answer(value: object) -> str:
 
 def summary(verdict: Verdict) -> str:
     """The verdict in one line."""
+    undecided = verdict.of("inconclusive")
     counts = [
         f"{len(verdict.of('regression'))} regressions",
-        f"{len(verdict.of('inconclusive'))} inconclusive",
+        f"{len(undecided)} inconclusive" + _fails(any(map(verdict.fails, undecided))),
         f"{len(verdict.of('pass'))} passed",
     ]
     if verdict.refused:
         counts.append(f"{len(verdict.refused)} not comparable")
+    if verdict.absent:
+        counts.append(f"{len(verdict.absent)} not run in full" + _fails(verdict.absence_fails))
     return f"{verdict.word()}: {', '.join(counts)}"
+
+
+def _fails(yes: bool) -> str:
+    return " (fails)" if yes else ""
 
 
 def remarks(verdict: Verdict) -> list[str]:
     """What was not compared, and why; a line each."""
     lines = [f"not compared: {one.what}: {one.why}" for one in verdict.refused]
-    if verdict.absent:
-        names = ", ".join(str(cells) for cells in verdict.absent)
-        lines.append(f"not run in the new report: {names}")
+    lines += [one.line for one in unmatched(verdict)]
     return [one_line(line) for line in (*lines, *verdict.notes)]
+
+
+def unmatched(verdict: Verdict) -> list[Unmatched]:
+    """What only one side can show, a reason each."""
+    absent = "not run in new" + (", which fails under --strict" if verdict.absence_fails else "")
+    found = (
+        Unmatched(absent, verdict.absent, verdict.absence_fails),
+        Unmatched("failed in the base, nothing to compare with", verdict.base_failed),
+        Unmatched("only in new, nothing to compare with", verdict.only_new),
+    )
+    nothing = [] if verdict.checks or verdict.refused else [Unmatched("nothing was compared", (), fails=True)]
+    return [*nothing, *(one for one in found if one.parts)]

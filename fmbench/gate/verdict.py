@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Outcome = Literal["pass", "regression", "inconclusive"]
 Sort = Literal["quality", "speed", "memory"]
@@ -38,6 +38,15 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """What a speed or memory check is made of, by arm: seconds of a pass [rounds], or peak bytes [processes]."""
+
+    base: tuple[float, ...]
+    again: tuple[float, ...]
+    new: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Check:
     """One gated number.
 
@@ -52,6 +61,7 @@ class Check:
         detectable: the smallest loss that this n shows four times in five; `needed`: the n that would settle it.
         lost, gained: flips, over all seeds; `flips` are the first of them.
         note: what a reader must know to trust the line.
+        samples: of speed and memory.
     """
 
     cells: Cells
@@ -78,6 +88,7 @@ class Check:
     note: str = ""
     unit: str = ""
     higher_is_better: bool = True
+    samples: Samples | None = None
 
     @property
     def name(self) -> str:
@@ -93,13 +104,49 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Seeds of a task x model x adaptation that only one side can show.
+
+    Args:
+        whole: these are all the seeds that this side has of it.
+        why: a failed one's error.
+    """
+
+    cells: Cells
+    seeds: tuple[int, ...]
+    whole: bool = True
+    why: str = ""
+
+    def __str__(self) -> str:
+        if self.whole:
+            return str(self.cells)
+        return f"{self.cells} (seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))})"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What ends a gate with another code than 0, beside regressions and what could not be measured.
+
+    Args:
+        strict: cells or seeds of the base that were not run, and what is undecided.
+        inconclusive: "fail" where only the latter does.
+    """
+
+    strict: bool = False
+    inconclusive: str = "warn"
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """All checks of a gate.
+    """All checks of a gate, and what they mean under its policy: every output asks here.
 
     Args:
         refused: makes the gate "not measured": a crashed cell, other data, another task version.
-        absent: cells of the base that the new side did not run; only `strict` minds.
+        absent: what the base has and the new side did not run; only a strict policy minds.
         notes: what a reader should know, such as why speed was not compared.
+        base_failed: what failed in the base, so that there is nothing to compare with.
+        only_new: what the base does not have.
+        started_at: of a measurement that this verdict made itself, in ISO 8601; its machine and code are `environment`.
     """
 
     suite: str
@@ -107,32 +154,43 @@ class Verdict:
     new: str
     checks: tuple[Check, ...]
     refused: tuple[Refused, ...] = ()
-    absent: tuple[Cells, ...] = ()
+    absent: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()
+    base_failed: tuple[Part, ...] = ()
+    only_new: tuple[Part, ...] = ()
+    policy: Policy = Policy()
+    started_at: str | None = None
+    environment: Mapping[str, Any] | None = None
 
     def of(self, outcome: Outcome) -> list[Check]:
         return [check for check in self.checks if check.outcome == outcome]
 
-    def exit_code(self, strict: bool = False, inconclusive: str = "warn") -> int:
+    def fails(self, check: Check) -> bool:
+        """Whether this check is enough to end with another code than 0."""
+        undecided_fails = self.policy.strict or self.policy.inconclusive == "fail"
+        return check.outcome == "regression" or (check.outcome == "inconclusive" and undecided_fails)
+
+    @property
+    def absence_fails(self) -> bool:
+        """Whether what was not run is enough to end with another code than 0."""
+        return self.policy.strict and bool(self.absent)
+
+    @property
+    def exit_code(self) -> int:
         """0 pass, 1 regression, 3 something could not be measured, 4 undecided where that matters.
 
         A regression that was found stands whatever else is missing; nothing measured is never 0 or 1.
         """
         if self.of("regression"):
             return REGRESSED
-        if self.refused or not self.checks or (strict and self.absent):
+        if self.refused or not self.checks or self.absence_fails:
             return NOT_MEASURED
-        if self.of("inconclusive") and (strict or inconclusive == "fail"):
-            return UNDECIDED
-        return PASSED
+        return UNDECIDED if any(map(self.fails, self.checks)) else PASSED
 
     def word(self) -> str:
-        """The verdict in a word or two."""
-        if self.of("regression"):
-            return "regression"
-        if self.refused or not self.checks:
-            return "not measured"
-        return "inconclusive" if self.of("inconclusive") else "pass"
+        """The verdict in a word or two; "inconclusive" is 0 or 4, as the policy says."""
+        words = {REGRESSED: "regression", NOT_MEASURED: "not measured"}
+        return words.get(self.exit_code, "inconclusive" if self.of("inconclusive") else "pass")
 
 
 def worst_first(checks: Sequence[Check]) -> list[Check]:

@@ -1,7 +1,8 @@
 """A process of its own that fits one cell and then times passes over its test examples, one for each line it reads.
 
 It is run as a file, so that both sides of a comparison are timed by the same lines; all it imports of fmbench comes
-from the side that it measures. First line in: the job. Every line out is a JSON object; `error` ends it.
+from the side that it measures. First line in: the job, which may also be to tell what the suite file holds. Every line
+out is a JSON object; `error` ends it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,40 @@ def subject(job: dict[str, Any]) -> Callable[[], object]:
     random.Random(0).shuffle(order)
     batch = [inputs[i] for i in order[: job["examples"]]]
     return lambda: predict(batch)
+
+
+def contents(job: dict[str, Any]) -> dict[str, Any]:
+    """What the job's suite file holds, as far as a comparison of sides needs it. Raises InputError."""
+    from pathlib import Path
+
+    from fmbench.suite.loader import load_suite
+    from fmbench.suite.plan import Selection, plan
+
+    suite = load_suite(Path(job["suite"]), job["overrides"])
+    cells = plan(suite, Selection(seeds=[job["seed"]]))
+    return {
+        "suite": suite.name,
+        "cells": [[cell.task.name, cell.model.name, cell.adaptation] for cell in cells],
+        "names": {
+            "model": [model.name for model in suite.models],
+            "task": [task.name for task in suite.tasks],
+            "adaptation": list(suite.adaptations),
+        },
+        "versions": {task.name: task.spec.version for task in suite.tasks},
+        "gate": suite.gate.model_dump(mode="json"),
+        "minutes": suite.limits.minutes_per_cell,
+        "places": {task.name: [task.place.line, task.place.column] for task in suite.tasks},
+    }
+
+
+def contents_or_problems(job: dict[str, Any]) -> dict[str, Any]:
+    """The contents, or what is wrong with the suite file, a line each."""
+    from fmbench.errors import InputError
+
+    try:
+        return contents(job)
+    except InputError as error:
+        return {"problems": [str(problem) for problem in error.problems]}
 
 
 class DeviceClock:
@@ -86,6 +121,9 @@ def serve(make: Callable[[dict[str, Any]], Callable[[], object]]) -> None:
     os.dup2(2, 1)
     try:
         job = json.loads(sys.stdin.readline())
+        if job.get("contents"):
+            answers.write(json.dumps(contents_or_problems(job)) + "\n")
+            return
         call = make(job)
         device = DeviceClock() if job.get("device") == "cuda" else None
         for _ in range(WARM_UP):

@@ -1,22 +1,28 @@
 """A report, or the JSON of `fmbench bench`, as JSON that pytest-benchmark compare and github-action-benchmark read.
 
 Their unit is seconds. From a report each cell group gives one benchmark a timing (prediction of an example, latency,
-fit), whose rounds are the seeds: what was measured is all that is said. Scores and memory are not times and stay out.
+fit), whose rounds are the seeds; from a bench each cell gives one benchmark a side, whose rounds are its rounds: what
+was measured is all that is said. Scores and memory are not times and stay out. Date, machine and revision are those of
+the measurement, as far as they are recorded; nothing is said of the machine that exports.
 """
 
 from __future__ import annotations
 
 import json
-import platform
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fmbench import __version__
 from fmbench.errors import NothingMeasured
-from fmbench.gate.side import Cell, Side
+from fmbench.gate.document import read_bench
+from fmbench.gate.verdict import Cells, Check
+from fmbench.run.result import Result
+from fmbench.run.store import open_report
 
 TIMINGS = {
     "examples_per_s": ("example", lambda value: 1 / value),
@@ -26,48 +32,100 @@ TIMINGS = {
     "load_seconds": ("load", lambda value: value),
 }
 """Metric of a result -> (name of the benchmark, to seconds)."""
+TIMERS = {"cpu_seconds": "process_time", "wall_seconds": "perf_counter", "device_seconds": "cuda_events"}
+ARCHITECTURE = re.compile(
+    r"(?<=-)(x86_64|amd64|aarch64|arm64|armv\w+|i\d86|ppc64le|s390x|riscv64)(?=-|$)", re.IGNORECASE
+)
 
 
-def pytest_benchmark_json(side: Side, commit: dict[str, Any] | None = None) -> str:
-    """The document. Raises NothingMeasured where the report has no timings (its suite has no `efficiency`)."""
-    benchmarks = list(_benchmarks(side.cells))
+def of_report(folder: Path) -> str:
+    """The document of a report.
+
+    Raises:
+        InputError: there is none.
+        NothingMeasured: it has no timings (its suite has no `efficiency`).
+    """
+    results = [result for _, result in open_report(folder).all()]
+    benchmarks = list(_of_results(results))
     if not benchmarks:
-        raise NothingMeasured(f"{side.path}: no timings in it; run the suite with measure: {{efficiency: true}}")
+        raise NothingMeasured(f"{folder}: no timings in it; run the suite with measure: {{efficiency: true}}")
+    last = max(results, key=lambda one: one.started_at)
+    return _document(benchmarks, last.environment, last.started_at)
+
+
+def of_bench(file: Path) -> str:
+    """The document of a file that `fmbench bench --json` wrote.
+
+    Raises:
+        InputError: it is something else.
+        NothingMeasured: it has no rounds: no side could be measured, or an earlier version wrote it.
+    """
+    verdict = read_bench(file)
+    benchmarks = [
+        one
+        for check in verdict.checks
+        if check.sort == "speed" and check.samples is not None
+        for one in _of_check(check, {"base": check.samples.base, "new": check.samples.new})
+    ]
+    if not benchmarks:
+        raise NothingMeasured(f"{file}: no rounds in it")
+    environment = verdict.environment or {}
+    commit = (environment.get("commits") or {}).get("new")
+    return _document(benchmarks, environment, verdict.started_at, commit)
+
+
+def _document(
+    benchmarks: list[dict[str, Any]],
+    environment: Mapping[str, Any],
+    started_at: str | None,
+    commit: Mapping[str, Any] | None = None,
+) -> str:
     content = {
-        "machine_info": _machine(side.cells[0]),
+        "machine_info": _machine(environment),
         "commit_info": {"id": "unversioned", "time": None, "author_time": None, "dirty": False, "project": "fmbench"}
         | {"branch": "(unknown)"}
-        | (commit or {}),
+        | dict(commit or {}),
         "benchmarks": benchmarks,
-        "datetime": datetime.now(UTC).isoformat(),
+        "datetime": started_at or datetime.now(UTC).isoformat(),
         "version": f"fmbench {__version__}",
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def _benchmarks(cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
+def _of_results(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
     for metric, (name, seconds) in TIMINGS.items():
-        found: dict[str, list[float]] = {}
-        first: dict[str, Cell] = {}
-        for cell in cells:
-            rows = [row for row in cell.measurements if row.metric == metric and row.slice is None]
+        found: dict[Cells, list[float]] = {}
+        for result in results:
+            rows = [row for row in result.measurements if row.metric == metric and row.slice is None]
             values = [row.value for row in rows if row.value is not None and row.value > 0]
             if values:
-                found.setdefault(str(cell.cells), []).append(seconds(values[0]))
-                first.setdefault(str(cell.cells), cell)
-        for key, data in found.items():
-            yield _benchmark(f"{key}::{name}", name, data, first[key])
+                cells = Cells(result.task, result.model, result.adaptation)
+                found.setdefault(cells, []).append(seconds(values[0]))
+        for cells, data in found.items():
+            yield _benchmark(f"{cells}::{name}", name, data, cells, {"rounds_are": "seeds", "metric": name})
 
 
-def _benchmark(fullname: str, group: str, data: list[float], cell: Cell) -> dict[str, Any]:
-    params = {"task": cell.cells.task, "model": cell.cells.model, "adaptation": cell.cells.adaptation}
+def _of_check(check: Check, sides: Mapping[str, Sequence[float]]) -> Iterator[dict[str, Any]]:
+    """The sides of one cell: a group, so that they stand beside each other."""
+    group = f"{check.cells}::{check.metric}"
+    for side, data in sides.items():
+        info = {"rounds_are": "rounds", "metric": check.metric, "side": side, "outcome": check.outcome}
+        made = _benchmark(f"{group}[{side}]", group, data, check.cells, info)
+        made["params"] |= {"side": side}
+        made["options"] |= {"timer": TIMERS[check.metric]}
+        yield made
+
+
+def _benchmark(
+    fullname: str, group: str, data: Sequence[float], cells: Cells, info: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "group": group,
         "name": fullname,
         "fullname": fullname,
-        "params": params,
-        "param": str(cell.cells),
-        "extra_info": {"fmbench": {"rounds_are": "seeds", "metric": group}},
+        "params": {"task": cells.task, "model": cells.model, "adaptation": cells.adaptation},
+        "param": str(cells),
+        "extra_info": {"fmbench": info},
         "options": {
             "disable_gc": True,
             "timer": "perf_counter",
@@ -112,18 +170,20 @@ def stats(data: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _machine(cell: Cell) -> dict[str, Any]:
-    """What pytest-benchmark records of a machine, as far as the report tells it."""
+def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What pytest-benchmark records of a machine, as far as the environment of a result tells it."""
+    platform, python = str(environment.get("platform") or ""), str(environment.get("python") or "")
+    architecture = ARCHITECTURE.search(platform)
     return {
         "node": "",
         "processor": "",
-        "machine": platform.machine(),
-        "python_compiler": platform.python_compiler(),
-        "python_implementation": platform.python_implementation(),
-        "python_implementation_version": platform.python_version(),
-        "python_version": platform.python_version(),
-        "python_build": list(platform.python_build()),
-        "release": str(cell.machine.get("platform", "")),
-        "system": platform.system(),
-        "cpu": {"brand_raw": cell.machine.get("cpu"), "count": cell.machine.get("cores")},
+        "machine": architecture[0] if architecture else "",
+        "python_compiler": "",
+        "python_implementation": "",
+        "python_implementation_version": "",
+        "python_version": python,
+        "python_build": [],
+        "release": platform,
+        "system": platform.partition("-")[0],
+        "cpu": {"brand_raw": environment.get("cpu"), "count": environment.get("cores")},
     }

@@ -142,7 +142,7 @@ class CellTest(pytest.Item):
         if all(cell.cells != self.cells for cell in self.parent.base.cells):
             pytest.skip(f"not in the baseline {self.parent.base.path}")
         execute(suite, self.members, self.parent.store, {}, Silent(), "auto", limit=option("--fmbench-limit"))
-        rules = rules_of(suite.gate)
+        rules = rules_of(suite.gate, inconclusive="fail" if option("--fmbench-strict") else None)
         only = _only(self.parent.base, self.cells), _only(side_of_report(self.parent.store), self.cells)
         verdict = gate(*only, rules, family=self.family)
         if verdict.refused:
@@ -150,10 +150,9 @@ class CellTest(pytest.Item):
         for check in verdict.checks:
             self.user_properties += _properties(check)
         lines = [f"{check.outcome}: {check.metric} {sentence(check)}" for check in verdict.checks]
-        undecided = verdict.of("inconclusive")
-        if verdict.of("regression") or (undecided and (option("--fmbench-strict") or rules.inconclusive == "fail")):
+        if any(map(verdict.fails, verdict.checks)):
             raise Worse("\n".join([*lines, *_flips(verdict.checks)]))
-        if undecided:
+        if verdict.of("inconclusive"):
             pytest.skip("; ".join(lines))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

@@ -115,6 +115,7 @@ def sklearn_metric(name: str) -> Foreign:
     Raises:
         UnknownName: there is none of this name that gives one number for labels.
     """
+    import sklearn
     import sklearn.metrics as metrics
 
     known = [other for other in dir(metrics) if _SCORES.search(other) and _takes_labels(getattr(metrics, other))]
@@ -125,7 +126,7 @@ def sklearn_metric(name: str) -> Foreign:
     fixed = {key: value for key, value in (("average", "macro"), ("zero_division", 0.0)) if key in takes}
 
     def of_labels(gold: list[Any], predicted: list[Any], weights: np.ndarray | None) -> float:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), sklearn.config_context(skip_parameter_validation=True):
             warnings.simplefilter("ignore")
             if weights is None:
                 return float(function(gold, predicted, **fixed))

@@ -41,7 +41,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
     models = _each(problems, value, "models", lambda item, at: _model(problems, item, at, base, kinds))
     adaptations = _settings(problems, value, "adaptations", ADAPTATIONS)
     measures = _settings(problems, value, "measure", MEASURES)
-    _gated_metrics(problems, value)
+    _gated_metrics(problems, value, kinds if all(tasks) else frozenset())
     _fitting(problems, measures, [task for task in tasks if task])
     _unique(problems, [str(seed) for seed in _list(value, "seeds")], ("seeds",), "seed")
     _unique(problems, [task.name if task else "" for task in tasks], ("tasks",), "task")
@@ -249,11 +249,18 @@ def _settings(problems: Problems, value: dict[str, Any], key: str, registry: Any
     return found
 
 
-def _gated_metrics(problems: Problems, value: dict[str, Any]) -> None:
+def _gated_metrics(problems: Problems, value: dict[str, Any], kinds: frozenset[str]) -> None:
+    """Margins are of metrics that there are, and that a task of one of `kinds` can have (any, if `kinds` is empty)."""
     gate = value.get("gate")
     margins = gate.get("margins") if isinstance(gate, dict) else None
     for name in margins if isinstance(margins, dict) else ():
-        problems.lookup(METRICS, name, ("gate", "margins", name), key=True)
+        at = ("gate", "margins", name)
+        metric = problems.lookup(METRICS, name, at, key=True)
+        if metric is not None and kinds and not kinds & metric.kinds:
+            fitting = [other for other in METRICS if kinds & METRICS[other].kinds]
+            problems.add(
+                f"no task of the suite can have the metric {name!r}", at, key=True, hint=nearest(name, fitting)
+            )
 
 
 def _by_name(problems: Problems, owner: Any, settings: dict[str, Any] | list[Any], at: YamlPath) -> Any:

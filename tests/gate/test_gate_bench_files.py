@@ -79,7 +79,7 @@ def test_an_accident_is_exit_3_with_and_without_its_traceback(
     def lost(*_: object) -> None:
         raise LookupError("lost it")
 
-    monkeypatch.setattr("fmbench.gate.pairing.common", lost)
+    monkeypatch.setattr("fmbench.gate.pairing.match", lost)
     code, _, err = command(capsys, verb, report, report)
     assert (code, err) == (3, "internal error: LookupError: lost it (--debug shows where; please report it)\n")
     code, _, err = command(capsys, verb, report, report, "--debug")

@@ -137,8 +137,11 @@ def test_cells_that_were_not_run_are_told_and_count_under_strict(
     part = tmp_path / "part" / "words"
     code, out, _ = command(capsys, "gate", report, part)
     assert code == 0
-    assert "not run in the new report: words-task/tfidf-logreg[fit]" in out
-    assert command(capsys, "gate", report, part, "--strict")[0] == 3
+    assert "not run in new: words-task/tfidf-logreg[fit]" in out
+    assert "pass: 0 regressions, 0 inconclusive, 1 passed, 1 not run in full\n" in out
+    code, out, _ = command(capsys, "gate", report, part, "--strict")
+    assert code == 3
+    assert "not measured: 0 regressions, 0 inconclusive, 1 passed, 1 not run in full (fails)\n" in out
 
 
 def test_other_example_ids_are_not_paired(report: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -256,6 +259,14 @@ def test_a_changed_array_in_a_baseline_is_damage(report: Path, tmp_path: Path, c
         (["gate", "R", "R", "--margin", "x"], 2, "--margin x: expected a number above 0"),
         (["gate", "R", "R", "--margin", "0"], 2, "--margin 0: expected a number above 0"),
         (["gate", "R", "R", "--margin", "acuracy=0.1"], 2, "did you mean 'accuracy'?"),
+        (
+            ["gate", "R", "R", "--margin", "mae=0.1"],
+            2,
+            "--margin mae=0.1: no compared task has the metric 'mae' (there",
+        ),
+        (["gate", "R", "R", "--margin", "mae=0.1"], 2, "(there are accuracy, auroc, average_precision, macro_f1, "),
+        (["gate", "R", "R", "--margin", "micro_f1=0.1", "--strict"], 2, "weighted_f1); did you mean 'macro_f1'?"),
+        (["gate", "R", "R", "--margin", "entity_f1=0.1", "--margin", "macro_f1=0.1"], 2, "--margin entity_f1=0.1: no"),
         (["gate", "R", "R", "--models", "majorty"], 2, "model 'majorty' is in neither report"),
         (["gate", "R", "R", "--models", ""], 3, "the selection leaves no cell"),
         (["gate", "R", "R", "--inconclusive", "maybe"], 2, "--inconclusive maybe: neither warn nor fail"),
@@ -274,9 +285,12 @@ def test_bad_arguments_are_one_line(
 
 
 def test_a_gate_section_with_mistakes_is_told_with_its_line(suite: Path, capsys: Capture) -> None:
-    suite.write_text(suite.read_text() + "gate: {margin: 0, margins: {acuracy: 0.1}, inconclusive: perhaps}\n")
+    suite.write_text(
+        suite.read_text() + "gate: {margin: 0, margins: {acuracy: 0.1, rmse: 0.1}, inconclusive: perhaps}\n"
+    )
     code, _, err = command(capsys, "check", suite)
     assert code == 2
     assert "unknown metric 'acuracy'; did you mean 'accuracy'?" in err
+    assert "no task of the suite can have the metric 'rmse'" in err
     assert "gate.margin" in err
     assert "gate.inconclusive" in err

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gated import CELLS, broken_copy, command
+from scipy.stats import binomtest
 
 from fmbench.gate.baseline import array_of, packed
 from fmbench.gate.foreign import coded, from_numbers, to_numbers
 from fmbench.gate.quality import Pair, judge
+from fmbench.gate.scores import exchange_p
 from fmbench.measure.foreign import Foreign
 from fmbench.registry import METRICS
 
@@ -72,11 +75,53 @@ def test_codes_score_as_the_metric_does(name: str) -> None:
     assert judge([foreign_pair(name, new, base)])[0].outcome == "pass"
 
 
+def test_a_metric_of_numbers_is_judged_over_seeds() -> None:
+    rng = np.random.default_rng(1)
+    gold = rng.normal(0, 1, 30)
+
+    def run(noise: float) -> np.ndarray:
+        return objects(gold.tolist(), (gold + rng.normal(0, noise, 30)).tolist())
+
+    base, worse = [run(0.1) for _ in range(3)], [run(0.6) for _ in range(3)]
+    check = judge([foreign_pair("sklearn:mean_absolute_error", base, worse)])[0]
+    assert (check.outcome, check.seeds) == ("regression", 3)
+    again = judge([foreign_pair("sklearn:mean_absolute_error", base, [run(0.1) for _ in range(3)])])[0]
+    assert again.outcome != "regression"
+
+
 def test_a_library_that_refuses_what_new_predicts_makes_its_score_undefined() -> None:
     fine = objects([1.0, 2.0, 3.0], [1.0, 2.0, 2.5])
     lost = objects([1.0, 2.0, 3.0], [1.0, float("nan"), 2.5])
     check = judge([foreign_pair("sklearn:mean_absolute_error", [fine], [lost])])[0]
     assert (check.outcome, check.note) == ("regression", "undefined in new, defined in base")
+
+
+@dataclass
+class Counted:
+    """Accuracy as a metric that cannot be summed, and how often it was asked."""
+
+    name: str = "counted"
+    unit: str = ""
+    higher_is_better: bool = True
+    asked: int = 0
+
+    def score(self, statistics: np.ndarray) -> float:
+        self.asked += 1
+        return float(statistics.mean())
+
+
+def test_a_large_p_is_known_after_few_exchanges_and_a_small_one_is_small_enough_for_many_metrics() -> None:
+    rng = np.random.default_rng(0)
+    base = (rng.random(400) < 0.8).astype(float)
+    same, lost = base.copy(), base.copy()
+    same[np.flatnonzero(base)[:20]], same[np.flatnonzero(1 - base)[:19]] = 0.0, 1.0
+    lost[np.flatnonzero(base)[:40]] = 0.0
+    few, many = Counted(), Counted()
+    p = exchange_p(few, [base], [same], None, 10_000)  # type: ignore[arg-type]
+    assert p == pytest.approx(binomtest(20, 39, alternative="greater").pvalue, abs=0.08)
+    small = exchange_p(many, [base], [lost], None, 4 * 100 * 100)  # type: ignore[arg-type]
+    assert few.asked < many.asked / 4
+    assert small < 0.01 / 100
 
 
 def test_a_coded_module_of_evaluate_gets_its_integers_back() -> None:

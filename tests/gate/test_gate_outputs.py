@@ -14,7 +14,8 @@ from fmbench.gate.document import document, to_json
 from fmbench.gate.github import MOST, SUMMARY_BYTES, annotation_lines, summary_of
 from fmbench.gate.junit import junit
 from fmbench.gate.markdown import markdown
-from fmbench.gate.verdict import Cells, Check, Flip, Refused, Verdict, worst_first
+from fmbench.gate.text import remarks, summary
+from fmbench.gate.verdict import Cells, Check, Flip, Part, Policy, Refused, Verdict, worst_first
 
 NASTY = "a|b`c<script>,::error::%0A\x1b[31m\nx"
 FLIP = Flip("id|1", 0, True, gold="good", base="good", new=NASTY)
@@ -23,6 +24,7 @@ BAD = Check(
     p=1e-9, adjusted=1e-8, lost=60, gained=10, flips=(FLIP,), method="McNemar exact, Tango",
 )  # fmt: skip
 GOOD = replace(BAD, outcome="pass", change=0.0, worse=0.0, low=0.0, high=0.0, method="identical", flips=())
+LACKING = Part(Cells("t", "m", "a"), (0,))
 UNSURE = replace(BAD, outcome="inconclusive", worse=0.005, detectable=0.02, needed=4000)
 
 
@@ -40,13 +42,77 @@ def verdict(*checks: Check, **others: object) -> Verdict:
         (verdict(GOOD, refused=(Refused("x", "y"),)), 3, 3, 3),
         (verdict(UNSURE, refused=(Refused("x", "y"),)), 3, 3, 3),
         (verdict(), 3, 3, 3),
-        (verdict(GOOD, absent=(Cells("t", "m", "a"),)), 0, 3, 0),
+        (verdict(GOOD, absent=(LACKING,)), 0, 3, 0),
+        (verdict(UNSURE, absent=(LACKING,)), 0, 3, 4),
+        (verdict(GOOD, BAD, absent=(LACKING,)), 1, 1, 1),
+        (verdict(GOOD, base_failed=(LACKING,), only_new=(LACKING,)), 0, 0, 0),
     ],
 )
-def test_exit_codes(given: Verdict, plain: int, strict: int, fail: int) -> None:
-    assert given.exit_code() == plain
-    assert given.exit_code(strict=True) == strict
-    assert given.exit_code(inconclusive="fail") == fail
+def test_every_output_agrees_with_the_exit_code(given: Verdict, plain: int, strict: int, fail: int) -> None:
+    words = {1: ("regression",), 3: ("not measured",), 4: ("inconclusive",), 0: ("pass", "inconclusive")}
+    for policy, code in ((Policy(), plain), (Policy(strict=True), strict), (Policy(inconclusive="fail"), fail)):
+        judged = replace(given, policy=policy)
+        assert judged.exit_code == code
+        assert judged.word() in words[code]
+        assert document(judged, code)["verdict"] == judged.word()
+        assert markdown(judged).startswith(f"### fmbench gate: {judged.word()}: ")
+        suite = ET.fromstring(junit(judged)).find("testsuite")
+        assert suite is not None
+        found = {key: int(suite.attrib[key]) for key in ("tests", "failures", "errors", "skipped")}
+        assert found["tests"] == len(suite.findall("testcase"))
+        assert bool(found["failures"] + found["errors"]) == bool(code)
+        if code in (1, 4):
+            assert found["failures"]
+        if code == 3:
+            assert found["errors"]
+        assert any(line.startswith("::error") for line in annotation_lines(judged)) == bool(code)
+
+
+def test_what_is_undecided_looks_like_a_failure_where_it_is_one() -> None:
+    warned = verdict(UNSURE)
+    failed = replace(warned, policy=Policy(inconclusive="fail"))
+    assert "⚠️ inconclusive" in markdown(warned)
+    assert "❌ inconclusive" in markdown(failed)
+    assert summary(warned).startswith("inconclusive: 0 regressions, 1 inconclusive, 0 passed")
+    assert summary(failed).startswith("inconclusive: 0 regressions, 1 inconclusive (fails), 0 passed")
+    assert annotation_lines(warned)[0].startswith("::warning ")
+    assert 'failure message="90.0' in junit(failed).decode()
+    assert document(failed, 4)["policy"] == {"strict": False, "inconclusive": "fail"}
+
+
+def test_what_one_side_lacks_is_a_remark_and_a_test_case_of_its_own() -> None:
+    cells = Cells("t", "m", "a")
+    given = verdict(
+        GOOD,
+        absent=(Part(cells, (1, 2), whole=False),),
+        base_failed=(Part(replace(cells, model="broken"), (0,), why="out of\nmemory"),),
+        only_new=(Part(replace(cells, model="added"), (0, 1, 2)),),
+    )
+    assert remarks(given) == [
+        "not run in new: t/m[a] (seeds 1, 2)",
+        "failed in the base, nothing to compare with: t/broken[a]: out of memory",
+        "only in new, nothing to compare with: t/added[a]",
+    ]
+    assert [line.split(" ")[0] for line in annotation_lines(given)] == ["::notice"] * 3
+    names = {case.attrib["name"]: [part.tag for part in case] for case in ET.fromstring(junit(given)).iter("testcase")}
+    assert [names[name] for name in ("t/m[a] (seeds 1, 2)", "t/broken[a]", "t/added[a]")] == [["skipped"]] * 3
+    content = document(given, 0)
+    assert content["absent"] == [
+        {"task": "t", "model": "m", "adaptation": "a", "seeds": [1, 2], "whole": False, "why": ""}
+    ]
+    assert content["base_failed"][0]["why"] == "out of\nmemory"
+    assert content["only_new"][0]["model"] == "added"
+    assert content["remarks"] == remarks(given)
+    strict = replace(given, policy=Policy(strict=True))
+    assert remarks(strict)[0] == "not run in new, which fails under --strict: t/m[a] (seeds 1, 2)"
+    assert [line.split(" ")[0] for line in annotation_lines(strict)] == ["::error", "::notice", "::notice"]
+
+
+def test_a_remark_names_twenty_cells_and_counts_the_rest() -> None:
+    given = verdict(GOOD, absent=tuple(Part(Cells("t", f"m{i}", "a"), (0,)) for i in range(25)))
+    assert "t/m19[a]; and 5 more" in remarks(given)[0]
+    assert "t/m20" not in remarks(given)[0]
+    assert len(document(given, 0)["absent"]) == 25
 
 
 def test_the_worst_comes_first() -> None:

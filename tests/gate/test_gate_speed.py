@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from gated import CELLS, command
 
-from fmbench.gate.bench import Arm, Bench, SideFailed, bench, measure
+from fmbench.gate.arm import Arm, SideFailed
+from fmbench.gate.bench import Bench, bench, measure
 from fmbench.gate.speed import Block, Stage, judge_memory, judge_speed, noise_floor
 from fmbench.gate.worker import DeviceClock, timed
 
@@ -77,6 +78,27 @@ def test_memory_is_a_regression_only_if_every_process_says_so() -> None:
     assert judge_memory([Block(ones, ones, ones)], CELLS, 0.1) is None
 
 
+def drawn_peaks(rng: np.random.Generator, processes: int) -> list[Block]:
+    """Equal sides whose peaks differ from process to process by a fifth."""
+    ones = np.ones(4)
+    peaks = np.exp(rng.normal(0, 0.2, (processes, 3))) * 1e9
+    return [Block(ones, ones, ones, (int(one[0]), int(one[1]), int(one[2]))) for one in peaks]
+
+
+def test_more_processes_never_make_a_memory_regression_of_what_was_none() -> None:
+    rng = np.random.default_rng(3)
+    first, later = 0, 0
+    for _ in range(3000):
+        found = drawn_peaks(rng, 9)
+        outcomes = [judge_memory(found[:n], CELLS, 0.01) for n in (3, 6, 9)]
+        alarms = [check is not None and check.outcome == "regression" for check in outcomes]
+        assert alarms == sorted(alarms, reverse=True)
+        first += alarms[0]
+        later += any(alarms[1:])
+    assert first / 3000 < 1 / 84, "all three above six others: 1 in 84 before the margin"
+    assert later <= first
+
+
 CLOCK = """\
 import json, os, sys
 job = json.loads(sys.stdin.readline())
@@ -93,7 +115,11 @@ for line in sys.stdin:
     with open(job["log"], "a") as log:
         log.write(f"{job['name']}\\n")
     seconds = n * job["seconds"]
-    print(json.dumps({"cpu": seconds, "wall": 3 * seconds, "peak": job.get("peak")}), flush=True)
+    peak = job.get("peak")
+    if isinstance(peak, list):
+        with open(job["log"]) as log:
+            peak = peak[(log.read().count(f"{job['name']} start") - 1) % len(peak)]
+    print(json.dumps({"cpu": seconds, "wall": 3 * seconds, "peak": peak}), flush=True)
 """
 
 
@@ -139,6 +165,22 @@ def test_more_rounds_are_made_only_while_undecided(tmp_path: Path) -> None:
     assert log.count("new start") == 2, "a pass is not confirmed"
 
 
+def test_more_processes_are_made_while_memory_is_undecided_and_speed_stands(tmp_path: Path) -> None:
+    stages = (Stage(3, 4, 0.001), Stage(3, 4, 0.002), Stage(3, 4, 0.002))
+    new = made_up(tmp_path, "new", 0.1, peak=[130, 130, 100, 100, 100, 100])
+    speed, memory = bench(CELLS, made_up(tmp_path, "base", 0.1, peak=100), new, Bench(stages=stages))
+    assert (speed.outcome, speed.n) == ("pass", 12), "decided before, by the rounds of then"
+    assert (memory.outcome, memory.n) == ("pass", 6), "three processes: 130, 130, 100"
+    assert memory.samples is not None and memory.samples.new == (130, 130, 100, 100, 100, 100)
+
+
+def test_memory_that_stays_undecided_ends_with_the_last_stage(tmp_path: Path) -> None:
+    stages = (Stage(3, 4, 0.001), Stage(3, 4, 0.002))
+    new = made_up(tmp_path, "new", 0.1, peak=[130, 130, 100])
+    _, memory = bench(CELLS, made_up(tmp_path, "base", 0.1, peak=100), new, Bench(stages=stages))
+    assert (memory.outcome, memory.n) == ("inconclusive", 6)
+
+
 @pytest.mark.parametrize(("job", "says"), [({"error": "ValueError: no"}, "new: ValueError: no"), ({"dies": 1}, "7")])
 def test_a_side_that_cannot_be_measured_says_so(tmp_path: Path, job: dict[str, object], says: str) -> None:
     with pytest.raises(SideFailed, match=says):
@@ -157,6 +199,12 @@ def test_the_real_worker_measures_a_real_cell_and_the_gate_takes_its_verdict(
     content = json.loads(file.read_text())
     speed = next(check for check in content["checks"] if check["sort"] == "speed")
     assert (speed["metric"], speed["n"], speed["base"] > 0) == ("cpu_seconds", 2, True)
+    assert len(speed["samples"]["again"]) == 2
+    code, out, _ = command(capsys, "export", "pytest-benchmark", file)
+    exported = json.loads(out)
+    assert [one["stats"]["rounds"] for one in exported["benchmarks"]] == [2, 2]
+    assert exported["datetime"] == content["started_at"]
+    assert exported["machine_info"]["python_version"] == sys.version.split()[0]
     code, out, _ = command(capsys, "gate", report, report, "--bench", file)
     assert code == 0
     assert "cpu_seconds" in out
@@ -209,7 +257,11 @@ def test_a_gpu_is_timed_by_events_of_its_stream(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["bench", "absent", "absent"], 2, "absent: neither a checkout (a folder with fmbench/ in it) nor a Python"),
+        (
+            ["bench", "absent", "absent"],
+            2,
+            "absent: neither a folder with suites/nlp-core.yaml in it, nor a checkout of fmbench, nor a Python",
+        ),
         (["bench", "--new-python", "absent"], 2, "--new-python absent: not an executable file"),
         (["bench", "--suite", "absent.yaml"], 2, "absent.yaml: no such file"),
         (["bench", "--suite", "words.yaml", "--models", "majorty"], 2, "did you mean 'majority'?"),

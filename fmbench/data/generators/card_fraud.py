@@ -50,11 +50,15 @@ class CardFraud:
     version: ClassVar[int] = 2  # 2: payments as plain words, without colons
 
     class Settings(Sizes):
-        fraud: float = Field(default=0.2, gt=0, lt=1, description="share of stolen cards")
+        fraud: float = Field(
+            default=0.2, gt=0, lt=1, description="share of stolen cards: nearer to half, less accuracy"
+        )
         mimicry: float = Field(default=0.3, ge=0, le=1, description="share of a thief's payments that copy the owner")
         lookalikes: float = Field(default=0.06, ge=0, le=1, description="share of an owner's payments like a thief's")
         journeys: float = Field(default=0.15, ge=0, le=1, description="share of the other cards with a journey")
-        payments: int = Field(default=20, ge=8, le=100, description="length of a sequence")
+        payments: int = Field(
+            default=20, ge=8, le=100, description="length of a sequence; in longer ones a run is harder to see"
+        )
 
     @staticmethod
     def generate(settings: CardFraud.Settings) -> Generated:

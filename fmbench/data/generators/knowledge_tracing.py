@@ -41,8 +41,12 @@ class KnowledgeTracing:
     class Settings(Sizes):
         guess: float = Field(default=0.15, ge=0, le=0.5, description="right without knowing, on an easy exercise")
         slip: float = Field(default=0.04, ge=0, le=0.25, description="wrong in spite of knowing, on an easy exercise")
-        forget: float = Field(default=0.02, ge=0, lt=1, description="a known skill is lost, after each exercise")
-        exercises: int = Field(default=24, ge=1, le=200, description="length of a sequence before the next exercise")
+        forget: float = Field(
+            default=0.02, ge=0, lt=1, description="a known skill is lost, after each exercise: difficulty"
+        )
+        exercises: int = Field(
+            default=24, ge=1, le=200, description="before the next one; more tell more of the student"
+        )
 
     @staticmethod
     def generate(settings: KnowledgeTracing.Settings) -> Generated:

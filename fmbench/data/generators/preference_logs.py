@@ -42,7 +42,12 @@ class PreferenceLogs:
         )
         change: float = Field(default=0.06, ge=0, le=1, description="probability that a taste changes before a choice")
         cold: float = Field(default=0.25, ge=0, le=1, description="share of test choices among the new novels")
-        wordings: int = Field(default=WORDINGS, ge=1, le=WORDINGS, description="phrases for each thing to say")
+        wordings: int = Field(
+            default=WORDINGS,
+            ge=1,
+            le=WORDINGS,
+            description="phrases for each thing to say; more hide likeness, and leave the ceiling",
+        )
 
         @model_validator(mode="after")
         def _enough(self) -> PreferenceLogs.Settings:

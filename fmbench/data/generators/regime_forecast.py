@@ -35,9 +35,13 @@ class RegimeForecast:
         test: int = Field(default=384, ge=60, description="steps of a series")
         context: int = Field(default=24, ge=2, le=48, description="as the task cuts its windows")
         horizon: int = Field(default=6, ge=1, le=12, description="as the task cuts its windows")
-        stay: float = Field(default=0.96, gt=0.34, lt=1, description="how likely a regime lasts another step")
+        stay: float = Field(
+            default=0.96, gt=0.34, lt=1, description="how likely a regime lasts another step; 0.8 is harder"
+        )
         noise: float = Field(default=1.0, gt=0, description="factor of all standard deviations: difficulty")
-        futures: int = Field(default=400, ge=10, description="simulated for the median of each forecast")
+        futures: int = Field(
+            default=400, ge=10, description="simulated for the median of each forecast; few state too high an mae"
+        )
 
     @staticmethod
     def generate(settings: RegimeForecast.Settings) -> Generated:

@@ -78,7 +78,10 @@ class RoadScenes:
     The ceiling is that of a viewer who knows everything but the class: the empty scene, the object's place, size and
     colours, what hides it, and the noise; of the six pictures that it could be, it names the nearest. That is Bayes'
     rule for the noise, and more than any model knows, so it bounds them all: it fails only where what tells two
-    classes apart is hidden or drowned in noise. (Colours are cut off at 0 and 255, which shifts it by next to nothing.)
+    classes apart is hidden or drowned in noise. It stays a bound: the price of not knowing the scene has no closed form
+    (clutter of any number, overlapping, before any road), and a sum over samples misses the narrow peaks of its
+    likelihood, so that it bounds nothing. What can be summed, colours and sides of the object, costs the viewer nothing
+    at the noise of the task. (Colours are cut off at 0 and 255, which shifts it by next to nothing.)
     """
 
     version: ClassVar[int] = 1

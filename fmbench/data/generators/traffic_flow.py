@@ -41,7 +41,7 @@ class TrafficFlow:
         incidents: float = Field(
             default=0.02, ge=0, lt=0.5, description="chance that one begins in an hour: difficulty"
         )
-        lasting: float = Field(default=0.7, ge=0, lt=1, description="chance that it lasts another hour")
+        lasting: float = Field(default=0.7, ge=0, lt=1, description="chance that it lasts another hour: difficulty")
         noise: float = Field(default=0.1, gt=0, description="standard deviation by what is expected: difficulty")
 
     @staticmethod
