@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import combinations
 from statistics import mean
@@ -18,6 +19,7 @@ from corpus_checks import (
     near_duplicates,
     pieces,
     runs,
+    surface_chance,
     surface_score,
     task,
     texts,
@@ -30,6 +32,8 @@ from fmbench.data.rows import SPLITS
 HEADINGS = ["Motivation", "Composition", "Annotation", "Splits", "Hard cases", "Limits", "Maintenance"]
 RUNNING = 5000
 OPENING_SHARE_MAX = 0.03
+SURFACE = r"Surface alone for `{}` \([^)]*`surface_score` in the tests\): (\d\.\d{{3}}), chance (\d\.\d{{3}})\."
+SURFACE_ERROR_MAX = 0.006
 SHARED_MAX, SHARED_OVERALL_MAX = 0.20, 0.003  # runs that another split has too: of one text, of all
 NEW_ENTITIES_MIN = {"ner-news": 0.5, "disclosures": 0.6, "clinical-notes": 0.5, "ner-zh": 0.85}
 TYPE_SHARE_MIN = {"ner-news": 0.15, "disclosures": 0.12, "clinical-notes": 0.12, "ner-zh": 0.2}
@@ -94,6 +98,15 @@ class TestEvery:
     def test_the_surface_says_little(self, corpus: Corpus) -> None:
         if corpus.surface is not None:
             assert surface_score(corpus) <= corpus.surface
+
+    def test_the_data_sheet_says_how_little(self, corpus: Corpus) -> None:
+        text = (catalog.CORPORA / (corpus.folder or corpus.task) / "DATASHEET.md").read_text(encoding="utf-8")
+        hard = " ".join(text.split("## Hard cases")[1].split("\n## ")[0].split())
+        found = re.findall(SURFACE.format(corpus.task), hard)
+        assert len(found) == 1
+        if corpus.surface is not None:
+            measured = surface_score(corpus), surface_chance(corpus)
+            assert [float(figure) for figure in found[0]] == pytest.approx(measured, abs=SURFACE_ERROR_MAX)
 
     def test_the_data_sheet_fits_the_files(self, corpus: Corpus) -> None:
         text = (catalog.CORPORA / (corpus.folder or corpus.task) / "DATASHEET.md").read_text(encoding="utf-8")
