@@ -37,7 +37,7 @@ class Dataset:
         source: where the rows came from, in words.
         revision: of the hub repository, or None.
         license: as declared by the task.
-        fingerprint: sha256 of the rows of all splits (fields of the kind, in order).
+        fingerprint: sha256 of the rows of all splits (fields of the kind in order, then the optional ones that all have).
         notes: what was done to the rows (splits cut, rows limited).
         score_range: lowest and highest score, declared or as seen in train; None where targets are classes.
         side: tables beside the rows, such as the items of a recommendation task.
@@ -93,7 +93,8 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     if not kind.trains:
         columns = _all_test(columns)
     notes += tuple(assembled) + tuple(_cut_missing(columns, kind, task.spec))
-    whole = _expected_rows(task, raw, columns, list(kind.fields)) if raw.expected_sha256 is not None else None
+    fields = present_fields(kind, set.intersection(*(set(columns[split]) for split in SPLITS)))
+    whole = _expected_rows(task, raw, columns, fields) if raw.expected_sha256 is not None else None
     if limit is not None:
         columns = {split: {name: values[:limit] for name, values in rows.items()} for split, rows in columns.items()}
         notes += (f"limited to the first {limit} rows of each split",)
@@ -108,7 +109,7 @@ def load_dataset(task: Task, limit: int | None = None) -> Dataset:
     notes += tuple(_warnings(task, kind, columns, labels, given))
     tables = {split: _table(columns[split], split, present_fields(kind, columns[split])) for split in SPLITS}
     side = {name: pa.table(table) for name, table in beside.items()}
-    print_ = whole if whole is not None and limit is None else fingerprint_of(columns, list(kind.fields), side)
+    print_ = whole if whole is not None and limit is None else fingerprint_of(columns, fields, side)
     return Dataset(
         tables,
         labels,

@@ -88,6 +88,15 @@ def test_fingerprints_are_equal_for_equal_rows_only(one: list[tuple[str, str]], 
         assert (printed(one) == printed(two)) == (one == two)
 
 
+def test_a_second_text_is_part_of_the_fingerprint(tmp_path: Path, load: Load) -> None:
+    prints = []
+    for second in ("yes", "no"):
+        rows = [{"text": f"t{i}", "text_pair": f"{second}{i}", "label": "xy"[i % 2]} for i in range(4)]
+        (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        prints.append(load({"files": splits("pairs.jsonl")}).fingerprint)
+    assert prints[0] != prints[1]
+
+
 def test_labels_are_those_of_train_sorted_unless_declared(tmp_path: Path, load: Load) -> None:
     name = jsonl(tmp_path, "a.jsonl")
     assert load({"files": splits(name)}).labels == ("x", "y")
