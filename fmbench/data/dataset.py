@@ -37,7 +37,7 @@ class Dataset:
         source: where the rows came from, in words.
         revision: of the hub repository, or None.
         license: as declared by the task.
-        fingerprint: sha256 of the rows of all splits (fields of the kind in order, then the optional ones that all have).
+        fingerprint: sha256 of the rows of all splits (fields of the kind, then the optional ones that all have).
         notes: what was done to the rows (splits cut, rows limited).
         score_range: lowest and highest score, declared or as seen in train; None where targets are classes.
         side: tables beside the rows, such as the items of a recommendation task.
