@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -19,6 +20,8 @@ class Finetune:
     """AdamW with warm-up and linear decay; the epoch with the best validation score is kept.
 
     Classes of texts and tokens by cross-entropy; pairs of sentences by the squared error of their vectors' cosine.
+    What a user takes next by cross-entropy against the items of the batch, from the head of `probe` on; the encoder
+    of the items that are offered is trained, the history's stays frozen, and the probe stays if no epoch is better.
     Frozen lower layers run once for a model and its data, whatever the seeds and settings.
     """
 
@@ -34,8 +37,11 @@ class Finetune:
             "multiple-choice",
             "tabular-classification",
             "tabular-regression",
+            "sequential-recommendation",
+            "sampled-recommendation",
         }
     )
+    unsupported: ClassVar[Mapping[str, frozenset[str]]] = {"ranking": frozenset({"class_weights", "crf"})}
 
     class Settings(Spec):
         epochs: int = Field(default=3, ge=1)
@@ -61,6 +67,7 @@ class Finetune:
         from dataclasses import fields
         from functools import partial
 
+        from fmbench.adapt.ranking_trained import finetune_ranking
         from fmbench.adapt.trained import fit_network
         from fmbench.engine.devices import device_of, seed_everything
         from fmbench.engine.features import with_states
@@ -71,16 +78,19 @@ class Finetune:
 
         rng = seed_everything(context.seed)
         device = device_of(context.device)
+        own = {field.name: getattr(settings, field.name) for field in fields(TrainSettings)}
+        training = TrainSettings(**own | {"precision": device.precision(settings.precision)})
+        if data.kind.target == "ranking":
+            return finetune_ranking(model, data, settings, training, context)
         trunk = trunk_of(model.network, settings.dropout, device.static_shapes).to(device.place)
         k, enter = settings.frozen_layers, None
         if k and freeze_lower(trunk, k):
             enter = partial(with_states, trunk, weights_sha256(model.folder), k, context.device, context.cache)
-        own = {field.name: getattr(settings, field.name) for field in fields(TrainSettings)}
         return fit_network(
             trunk,
             model_tokenizer(model, data.kind.readout),
             data,
-            TrainSettings(**own | {"precision": device.precision(settings.precision)}),
+            training,
             context,
             rng,
             dropout=settings.dropout,

@@ -12,7 +12,7 @@ from fmbench.adapt.adaptation import Fitted
 from fmbench.engine.cache import content_key
 from fmbench.engine.context import FitContext
 from fmbench.engine.features import FrozenEncoder
-from fmbench.engine.taste import Choices, Taste, choices_of, fit_taste, space_of
+from fmbench.engine.taste import Choices, Space, Taste, choices_of, fit_taste, space_of
 from fmbench.errors import CellFailed
 from fmbench.models.encoder import Encoder
 from fmbench.models.ranking import Ranker, document_ranker, item_ranker, n_items, sequences
@@ -83,18 +83,57 @@ class TasteRanker:
 
     Args:
         items: float32 [n_items, k], in the space in which the taste was fitted.
+        offered: what stands for the items where they are ranked, of the same shape; None for `items` as well.
     """
 
     items: np.ndarray
     taste: Taste
     ranker: Ranker
+    offered: np.ndarray | None = None
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.ranker.rank(lambda block: self.taste.scores(self.items, [one[1] for one in block]), inputs)
+        return self.ranker.rank(self._score, inputs)
+
+    def _score(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.taste.scores(self.items, [one[1] for one in inputs], self.offered)
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A taste on frozen vectors, and what it was fitted to.
+
+    Args:
+        layer: of the encoder; `strength` is the C of the fit. The validation rows chose both.
+        taken: bool [n_items], whether somebody took the item in train.
+    """
+
+    predictor: TasteRanker
+    encoder: FrozenEncoder
+    texts: list[str]
+    layer: int
+    strength: float
+    space: Space
+    choices: Choices
+    taken: np.ndarray
+    from_cache: bool
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Facts for the result's settings."""
+        notes = {"execution": self.encoder.path, "layer": self.layer, "C": self.strength}
+        notes |= {"components": self.predictor.items.shape[1], "choices": len(self.choices.taken)}
+        return notes | {"features_from_cache": self.from_cache}
 
 
 def probe_ranking(model: Any, data: Examples, settings: Probe.Settings, context: FitContext) -> Fitted:
-    """A conditional logit of what users take, on frozen vectors of the items' texts; see engine/taste.py.
+    """A conditional logit of what users take, on frozen vectors of the items' texts; see `probed`."""
+    found = probed(model, data, settings, context)
+    trainable = found.predictor.taste.parameters
+    return Fitted(found.predictor, found.encoder.parameters + trainable, trainable, {}, found.notes)
+
+
+def probed(model: Any, data: Examples, settings: Probe.Settings, context: FitContext) -> Probed:
+    """Fit a taste to the choices in train; see engine/taste.py.
 
     The validation rows choose the layer (at the middle strength), then the strength, on a fixed part of a large train
     split; without such rows it is the first layer that is asked for, else the last, and the middle strength.
@@ -115,25 +154,22 @@ def probe_ranking(model: Any, data: Examples, settings: Probe.Settings, context:
     everything = choices_of(histories, ranker.exclude_seen, MOST_CHOICES)
     validation = data.inputs(data.validation)
 
-    def fit(layer: int, strength: float, choices: Choices) -> TasteRanker:
+    def fit(layer: int, strength: float, choices: Choices) -> tuple[TasteRanker, Space]:
         vectors = text_vectors(layers.arrays[layer], texts)
         space = space_of(vectors, taken)
         items, source = space(vectors), content_key([layers.keys[layer]], taken.astype(np.uint8))
         taste = fit_taste(items, choices, strength, settings.max_iter, context.cache, source)
-        return TasteRanker(items, taste, ranker)
+        return TasteRanker(items, taste, ranker), space
 
     def score(layer: int, strength: float) -> float:
-        return context.validate(fit(layer, strength, some).predict(validation))
+        return context.validate(fit(layer, strength, some)[0].predict(validation))
 
     asked = chosen_layers("probe", settings.layers, len(layers.arrays))
     layer, strength = asked[0], settings.C[len(settings.C) // 2]
     if len(data.validation):
         layer, strength = choose(asked, settings.C, score, context)
-    predictor = fit(layer, strength, everything)
-    notes = {"execution": encoder.path, "layer": layer, "C": strength, "features_from_cache": layers.from_cache}
-    notes |= {"components": predictor.items.shape[1], "choices": len(everything.taken)}
-    trainable = predictor.taste.parameters
-    return Fitted(predictor, encoder.parameters + trainable, trainable, {}, notes)
+    predictor, space = fit(layer, strength, everything)
+    return Probed(predictor, encoder, texts, layer, strength, space, everything, taken, layers.from_cache)
 
 
 def texts_of(data: Examples) -> list[str]:

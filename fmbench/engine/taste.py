@@ -69,16 +69,24 @@ class Taste:
     def parameters(self) -> int:
         return int(self.attraction.size + self.lean.size)
 
-    def scores(self, items: np.ndarray, histories: Sequence[Sequence[int]]) -> np.ndarray:
+    def scores(
+        self, items: np.ndarray, histories: Sequence[Sequence[int]], offered: np.ndarray | None = None
+    ) -> np.ndarray:
         """float32 [n_users, n_items]; without a history by the lean alone.
 
         Args:
             items: float32 [n_items, k].
             histories: numbers of items.
+            offered: what stands for the items where they are offered, float32 [n_items, k]; None for `items` as well.
         """
-        users = np.stack([items[list(one)].mean(axis=0) if len(one) else 0 * self.lean for one in histories])
-        wanted = users @ self.attraction / np.sqrt(len(self.lean)) + self.lean
-        return np.asarray(wanted @ items.T, dtype=np.float32)
+        wanted = users_of(items, histories) @ self.attraction / np.sqrt(len(self.lean)) + self.lean
+        return np.asarray(wanted @ (items if offered is None else offered).T, dtype=np.float32)
+
+
+def users_of(items: np.ndarray, histories: Sequence[Sequence[int]]) -> np.ndarray:
+    """The mean of each history's items, float32 [n_users, k]; 0 without a history."""
+    nothing = np.zeros(items.shape[1], dtype=np.float32)
+    return np.stack([items[list(one)].mean(axis=0) if len(one) else nothing for one in histories])
 
 
 @dataclass(frozen=True)
@@ -145,8 +153,7 @@ def fit_taste(items: np.ndarray, choices: Choices, C: float, max_iter: int, arra
     k = items.shape[1]
     found = arrays.load(key)
     if found is None:
-        users = np.stack([items[list(one)].mean(axis=0) if one else np.zeros(k) for one in choices.before])
-        logit = _Logit(items, users.astype(np.float32) / np.float32(np.sqrt(k)), choices, C)
+        logit = _Logit(items, users_of(items, choices.before) / np.float32(np.sqrt(k)), choices, C)
         options = {"maxiter": max_iter, "ftol": 1e-4}
         with blas().limit(limits=1, user_api="blas"):  # two pools of threads
             best = minimize(logit, np.zeros((k + 1) * k), jac=True, method="L-BFGS-B", options=options)
