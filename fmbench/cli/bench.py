@@ -87,14 +87,13 @@ def bench(
         if versions[0] != versions[1]:
             refused.append(Refused(str(cells), f"task version {versions[0]} in the base, {versions[1]} in new"))
             continue
-        jobs = [_job(cell, seed, examples, limit, device) for cell in (first, second)]
-        one = before.arm(jobs[0] | {"overrides": base_set or []}, old.minutes)
-        other = after.arm(jobs[1] | {"overrides": new_set or []}, now.minutes)
+        one = before.arm(_job(first, base_set, seed, examples, limit, device), old.minutes)
+        other = after.arm(_job(second, new_set, seed, examples, limit, device), now.minutes)
         try:
             checks += measured(cells, one, other, settings)
         except SideFailed as error:
             refused.append(Refused(str(cells), str(error)))
-    notes = [f"{settings.clock} time, {threads} thread, load {os.getloadavg()[0]:.1f} at the end"]
+    note = f"{settings.clock} time, {threads} thread, load {os.getloadavg()[0]:.1f} at the end"
     verdict = Verdict(
         now.suite,
         str(before),
@@ -103,7 +102,7 @@ def bench(
         tuple(refused),
         absent=tuple(Part(cells, (seed,)) for cells in pairs.only_base),
         only_new=tuple(Part(cells, (seed,)) for cells in pairs.only_new),
-        notes=tuple(notes),
+        notes=(note,),
         policy=rules.policy,
         started_at=started.isoformat(timespec="seconds"),
         environment=provenance(device, threads, before, after),
@@ -112,8 +111,9 @@ def bench(
     raise typer.Exit(verdict.exit_code)
 
 
-def _job(cell: Cells, seed: int, examples: int, limit: int | None, device: str) -> dict[str, Any]:
+def _job(cell: Cells, overrides: Sets, seed: int, examples: int, limit: int | None, device: str) -> dict[str, Any]:
     return {
+        "overrides": overrides or [],
         "task": cell.task,
         "model": cell.model,
         "adaptation": cell.adaptation,

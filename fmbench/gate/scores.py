@@ -80,10 +80,9 @@ def _exchanged(
         return float(np.mean([metric.score(_mix(a, b, kept)) - metric.score(_mix(b, a, kept)) for a, b in sides]))
 
     observed = difference(np.ones(len(index), dtype=bool))
-    extreme = drawn = 0
-    while drawn < draws:
+    extreme = 0
+    for drawn in range(1, draws + 1):
         found = difference((rng.random(int(index.max()) + 1) < 0.5)[index])
-        drawn += 1
         extreme += abs(found) >= abs(observed) * (1 - 1e-9)
         if extreme == ENOUGH_EXTREME:
             return observed, extreme / drawn

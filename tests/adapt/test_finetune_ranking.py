@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_probe_ranking import encoder
+from choosers import encoder, taken
 
 from fmbench.adapt.adaptation import Fitted
 from fmbench.adapt.finetune import Finetune
@@ -18,7 +18,6 @@ from fmbench.engine import taste
 from fmbench.engine.cache import ArrayCache
 from fmbench.engine.context import FitContext
 from fmbench.errors import CellFailed
-from fmbench.registry import KINDS
 from fmbench.tasks.examples import Examples
 
 THINGS = ["hammer", "cherry cake", "violin", "tent", "lamp", "coat", "parrot", "river map"]
@@ -31,12 +30,7 @@ def sizes(validation: bool = True) -> Examples:
     rng = np.random.default_rng(0)
     large = [[int((user + k) % 6 > 0) for k in range(3)] for user in range(48)]
     rows = [[8 * size + int(thing) for size, thing in zip(one, rng.permutation(6), strict=False)] for one in large]
-    columns = {"user": [f"u{i}" for i in range(48)], "history": [r[:2] for r in rows], "item": [r[2] for r in rows]}
-    table = pa.table(columns)
-    side = {"items": pa.table({"item": [str(i) for i in range(16)], "text": TEXTS, "count": [1] * 16})}
-    kind = KINDS["sequential-recommendation"]
-    held = table.slice(0, 24 if validation else 0)
-    return Examples(kind, (), table, held, None, side, kind.Options(exclude_seen=True))
+    return taken(rows, TEXTS, 24 if validation else 0)
 
 
 def about(data: Examples, cache: Path, seed: int = 0) -> FitContext:

